@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,9 @@ from pytest_safetydrift.data_command import add_data_command
 from pytest_safetydrift.drift_command import add_drift_command
 from pytest_safetydrift.label_command import add_label_command
 from pytest_safetydrift.trainer.data.command import add_data_method
+from pytest_safetydrift.trainer.methods import METHODS
 from pytest_safetydrift.trainer.screening.command import add_screen_method
+from pytest_safetydrift.trainer.training.command import add_method
 from pytest_safetydrift.weights_command import add_weights_commands
 
 if TYPE_CHECKING:
@@ -25,6 +28,9 @@ __all__ = ["main"]
 
 DEMO_CANDIDATES = ("demo:v2a", "demo:v2b", "demo:v3")
 DEMO_BASELINE = "demo:v1"
+
+_SIGPIPE = 128 + 13
+"""How a shell spells that a command was ended by a closed pipe."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -61,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
     methods = train.add_subparsers(required=True, metavar="METHOD")
     add_data_method(methods)
     add_screen_method(methods)
+    for method in METHODS:
+        add_method(methods, method)
     demo_world = methods.add_parser("demo", help="the small checkpoints of the demo world")
     demo_world.add_argument("names", nargs="+", metavar="NAME", help="base, v1, v2a, v2b, v3")
     demo_world.add_argument("--out", type=Path, metavar="DIR", help="default: a folder of the user's cache")
@@ -94,14 +102,25 @@ def _judge(arguments: argparse.Namespace) -> int:
     table.require(arguments.prompt, arguments.response, *filter(None, [arguments.id]))
     lines = _judged(table, arguments)
     if arguments.out is None:
-        sys.stdout.writelines(lines)
-        return 0
+        return _print_all(lines)
     try:
         with arguments.out.open("w", encoding="ascii") as f:
             f.writelines(lines)
     except OSError as e:
         raise ReportError(f"{arguments.out}: {e}; name a writable file with --out") from e
     print(f"{len(table.rows)} answers judged: {arguments.out}")
+    return 0
+
+
+def _print_all(lines: Iterable[str]) -> int:
+    """Write to standard output; where its reader has gone (`| head`), end as the shell's own commands do."""
+    try:
+        sys.stdout.writelines(lines)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # what is still buffered would be written when Python ends, and fail once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _SIGPIPE
     return 0
 
 

@@ -9,7 +9,8 @@
     ├── CheckpointError       the checkpoint is there and is no good (shard, template, NaN, pickled)
     ├── EngineError           an engine failed to load, died, or a server is out of reach
     ├── StoreError            the store of answers is from another version, damaged or full
-    └── ReportError           the report folder cannot be written
+    ├── ReportError           the report folder cannot be written
+    └── TrainingError         training diverged, was stopped, or could not save; the last good step is kept
 
 Each message says what is wrong, where, and what to do.
 """
@@ -29,6 +30,7 @@ __all__ = [
     "ReportError",
     "SafetyDriftError",
     "StoreError",
+    "TrainingError",
     "UsageError",
     "closest",
 ]
@@ -75,6 +77,10 @@ class StoreError(SafetyDriftError):
 
 class ReportError(SafetyDriftError):
     """A report could not be written where it was asked for."""
+
+
+class TrainingError(SafetyDriftError):
+    """Training could not be brought to its end. What was saved before is whole, and the message says where."""
 
 
 def closest(name: str, known: Iterable[str]) -> str:

@@ -63,16 +63,16 @@ def _ids(data: TrainingData, fold: Fold) -> list[str]:
 
 def _counts(pairs: Sequence[Pair]) -> dict[str, Any]:
     """How many there are, of how many prompts, and what they are, refusals and answers apart."""
-    counted: dict[str, Any] = {"pairs": len(pairs), "prompts": len({p.sample for p in pairs})}
+    counted: dict[str, Any] = {"pairs": len(pairs), "prompts": len({p.sample.id for p in pairs})}
     for teaches in Teaches:
         part = [p for p in pairs if p.teaches is teaches]
         counted[teaches] = {
             "pairs": len(part),
-            "prompts": len({p.sample for p in part}),
+            "prompts": len({p.sample.id for p in part}),
             "answers": len({p.answer for p in part}),
             "by_attack": _tally(p.attack for p in part),
             "by_family": _tally(p.family for p in part),
-            "by_category": _tally(p.category for p in part),
+            "by_category": _tally(p.sample.category for p in part),
             "by_corpus": _tally(p.corpus for p in part),
         }
     return counted

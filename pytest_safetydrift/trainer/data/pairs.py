@@ -49,16 +49,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A conversation that ends with the user's turn, the answer to it, and where it comes from."""
+    """A conversation that ends with the user's turn, the answer to it, and the sample that it asks for."""
 
     messages: Conversation
     answer: str
     teaches: Teaches
-    sample: str
+    sample: Sample
     corpus: str
     attack: str
     family: str
-    category: str
 
     def to_json(self) -> dict[str, Any]:
         """A row in trl's conversational prompt-completion format; what stands beside these two is passed over there."""
@@ -66,11 +65,12 @@ class Pair:
             "prompt": [m._asdict() for m in self.messages],
             "completion": [{"role": "assistant", "content": self.answer}],
             "teaches": str(self.teaches),
-            "sample": self.sample,
+            "sample": self.sample.id,
             "corpus": self.corpus,
             "attack": self.attack,
             "family": self.family,
-            "category": self.category,
+            "category": self.sample.category,
+            "asked": self.sample.to_json(),
         }
 
 
@@ -131,4 +131,4 @@ def _order(sample: Sample, r: Random) -> Iterator[int]:
 def _pair(question: Question, messages: Conversation, answer: str, teaches: Teaches) -> Pair:
     sample, attack = question.sample, question.attack
     corpus = question.asking.corpus
-    return Pair(messages, answer, teaches, sample.id, corpus, attack.id, attack.family, sample.category)
+    return Pair(messages, answer, teaches, sample, corpus, attack.id, attack.family)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from pytest_safetydrift.core.canonical import canonical_json, digest
 from pytest_safetydrift.core.conversation import Conversation, Message, assistant, user
 from pytest_safetydrift.core.errors import CorpusError, closest
-from pytest_safetydrift.trainer.screening.rows import Record, read_records
+from pytest_safetydrift.trainer.records import Record, read_records
 
 __all__ = ["Columns", "Pair", "Scorer", "make_pairs", "read_pairs"]
 

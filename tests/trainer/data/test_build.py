@@ -58,8 +58,8 @@ def test_nothing_of_a_held_out_prompt_is_in_training(material: Material) -> None
     }
     page = " \n ".join(read)
     assert [prompt for prompt in hidden if prompt in f" {page} "] == []
-    assert {p.sample for p in data.pairs[Fold.TRAIN]} & held == set()
-    assert {p.sample for p in data.pairs[Fold.HELD_OUT]} <= held
+    assert {p.sample.id for p in data.pairs[Fold.TRAIN]} & held == set()
+    assert {p.sample.id for p in data.pairs[Fold.HELD_OUT]} <= held
 
 
 def test_the_leak_would_be_seen(material: Material) -> None:
@@ -67,7 +67,7 @@ def test_the_leak_would_be_seen(material: Material) -> None:
     data = build(material, DataConfig(pairs=600, attacks=("base64",)))
     for pair in data.pairs[Fold.TRAIN]:
         read = [flat(text) for text in clear_texts(pair.messages[-1].content)]
-        assert any(flat(PROMPTS[pair.sample].prompt) in text for text in read), pair
+        assert any(flat(PROMPTS[pair.sample.id].prompt) in text for text in read), pair
 
 
 def test_counts_are_as_wanted(material: Material) -> None:
@@ -80,7 +80,7 @@ def test_counts_are_as_wanted(material: Material) -> None:
         Fold.HELD_OUT: {Teaches.REFUSE: 400, Teaches.ANSWER: 200},
     }
     for fold in Fold:
-        each = Counter((p.sample, p.attack) for p in pairs_of(data, Teaches.REFUSE, fold))
+        each = Counter((p.sample.id, p.attack) for p in pairs_of(data, Teaches.REFUSE, fold))
         assert max(each.values()) - min(each.values()) <= 1
     assert {p.attack for p in pairs_of(data, Teaches.REFUSE)} == {"base64", "decomposition"}
 
@@ -90,7 +90,7 @@ def test_ten_thousand_pairs_and_none_twice(material: Material) -> None:
     data = build(material, DataConfig())
     refusals = pairs_of(data, Teaches.REFUSE)
     assert len(refusals) == len(pairs_of(data, Teaches.ANSWER)) == 10_000
-    assert len({p.sample for p in refusals}) <= 360
+    assert len({p.sample.id for p in refusals}) <= 360
     for fold in Fold:
         asked = [p.messages for p in data.pairs[fold]]
         assert len(asked) == len(set(asked))
@@ -108,7 +108,7 @@ def test_the_same_seed_makes_the_same_pairs(material: Material, run: Path) -> No
 def test_only_failed_prompts_are_refused(material: Material) -> None:
     """What the checkpoint refused under every attack teaches nothing, and no benign prompt is ever refused."""
     failed = {a.sample.id for a in material.failed}
-    assert {p.sample for p in pairs_of(build(material, SMALL), Teaches.REFUSE)} <= failed
+    assert {p.sample.id for p in pairs_of(build(material, SMALL), Teaches.REFUSE)} <= failed
     assert all(PROMPTS[name].intent is Intent.PROHIBITED for name in failed)
     assert {a.outcome for a in material.failed} == {Outcome.COMPLIED}
 
@@ -117,7 +117,7 @@ def test_benign_answers_are_the_baselines_own(material: Material) -> None:
     """Each is what the baseline answered to that very prompt and attack; half is asked as the refusals are."""
     answers = pairs_of(build(material, SMALL), Teaches.ANSWER)
     for pair in answers:
-        sample = PROMPTS[pair.sample]
+        sample = PROMPTS[pair.sample.id]
         said = [patched(BASELINE, attack, sample) for attack in (pair.attack, "plain")]
         assert pair.answer in said
         assert pair.answer == said[0] or sample.answer
@@ -141,7 +141,7 @@ def test_a_code_that_was_not_asked_gets_the_plain_answer(make_run: MakeRun) -> N
     run = make_run(cells={"prohibited": ("base64",), "benign": ("plain",)})
     data = build(read_material(run, run), DataConfig(pairs=600, attacks=("base64", "rot13")))
     for pair in pairs_of(data, Teaches.ANSWER):
-        assert pair.answer == patched(BASELINE, "plain", PROMPTS[pair.sample])
+        assert pair.answer == patched(BASELINE, "plain", PROMPTS[pair.sample.id])
     assert {"base64", "rot13", "plain"} == {p.attack for p in pairs_of(data, Teaches.ANSWER)}
 
 
@@ -170,7 +170,7 @@ def test_given_texts_take_the_place_of_ours(material: Material) -> None:
     name = WORLD.samples("benign")[0].id
     data = build(material, DataConfig(pairs=600, replay=2, refusals=(NO,), answers={name: "Written by hand."}))
     assert {p.answer for p in pairs_of(data, Teaches.REFUSE)} == {NO}
-    assert {p.answer for p in pairs_of(data, Teaches.ANSWER) if p.sample == name} == {"Written by hand."}
+    assert {p.answer for p in pairs_of(data, Teaches.ANSWER) if p.sample.id == name} == {"Written by hand."}
 
 
 def always(text: str) -> Callable[[str, str, Sample], str]:

@@ -1,4 +1,4 @@
-"""The rows of a training file as they stand, nested columns and all."""
+"""The rows of a file of training data as they stand, nested columns and all."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def read_records(path: Path) -> list[tuple[str, Record]]:
     if read is None:
         raise CorpusError(f"{path}: unknown kind of file {path.suffix!r}; {closest(path.suffix, _READERS)}")
     if not path.is_file():
-        raise CorpusError(f"{path}: no such file; name a file of training pairs")
+        raise CorpusError(f"{path}: no such file; name a file of training data")
     try:
         rows = list(read(path))
     except OSError as error:
         raise CorpusError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not rows:
-        raise CorpusError(f"{path}: no rows; there is nothing to screen, and nothing to train on")
+        raise CorpusError(f"{path}: no rows; there is nothing to train on")
     return rows
 
 

@@ -1,0 +1,97 @@
+"""Supervised fine-tuning: answers are learnt as they stand, all weights or low-rank adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pytest_safetydrift.core.errors import CorpusError
+from pytest_safetydrift.trainer.training.base import open_base
+from pytest_safetydrift.trainer.training.encode import Encoded, encode_all
+from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
+from pytest_safetydrift.trainer.training.example import files_of, read_examples, sha256_of
+from pytest_safetydrift.trainer.training.hugging import arguments, model_to_train, run, save
+from pytest_safetydrift.trainer.training.method import Tuning
+from pytest_safetydrift.trainer.training.option import option
+from pytest_safetydrift.trainer.training.order import draw_order
+from pytest_safetydrift.trainer.training.taught import taught
+from pytest_safetydrift.trainer.training.work import Fitted, Work
+
+__all__ = ["SFT", "fine_tune"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SFT(Tuning):
+    """Next-token loss on answers alone, through trl's SFTTrainer."""
+
+    name: ClassVar[str] = "sft"
+    summary: ClassVar[str] = "supervised fine-tuning on answers, full or LoRA"
+
+    data: tuple[Path, ...] = option(
+        told="rows to learn: a file, or a folder of `train data`; repeatable", metavar="FILE"
+    )
+
+    def inputs(self) -> tuple[Path, ...]:
+        """The files of rows."""
+        return files_of(self.data)
+
+    def estimate(self) -> Estimate:
+        """Counts the rows' tokens with the base's own tokenizer."""
+        base = open_base(self.base)
+        rows, too_long = encode_all(base.tokenizer(), read_examples(self.inputs()), self.max_length)
+        steps = self.steps_for(len(rows))
+        return Estimate(
+            rows=len(rows),
+            too_long=too_long,
+            steps=steps,
+            tokens=_tokens(rows, self, steps),
+            parameters=count_parameters(base.checkpoint),
+            trained=count_trained(base.checkpoint, self.lora_rank, self.lora_targets),
+        )
+
+    def fit(self, work: Work) -> Fitted:
+        """See `Method`."""
+        files = self.inputs()
+        examples = read_examples(files)
+        rows, too_long = encode_all(work.base.tokenizer(), examples, self.max_length)
+        model = model_to_train(self, work.base)
+        log = fine_tune(self, model, rows, work)
+        save(model, work)
+        steps = self.steps_for(len(rows))
+        return Fitted(
+            steps=steps,
+            tokens=_tokens(rows, self, steps),
+            files=sha256_of(files),
+            log=log,
+            facts={"rows": len(rows), "rows_too_long": too_long},
+            **taught(e.row for e in examples),
+        )
+
+
+def fine_tune(config: Tuning, model: Any, rows: Sequence[Encoded], work: Work) -> tuple[Mapping[str, Any], ...]:
+    """Train `model` in place on the rows, going on from the last whole step; returns the log.
+
+    Raises `CorpusError` without a row and `TrainingError`, see `run`.
+    """
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    if not rows:
+        raise CorpusError("there is no row to learn")
+    steps = config.steps_for(len(rows))
+    order = draw_order([len(r) for r in rows], batch=config.batch, steps=steps, seed=config.seed)
+    data = Dataset.from_dict({"input_ids": [r.ids for r in rows], "labels": [r.labels for r in rows]}).select(order)
+    trainer = SFTTrainer(
+        model=model,
+        processing_class=work.base.tokenizer(),
+        train_dataset=data,
+        args=SFTConfig(**arguments(config, work, steps), max_length=None),
+    )
+    return run(trainer, work)
+
+
+def _tokens(rows: Sequence[Encoded], config: Tuning, steps: int) -> int:
+    """Over all steps, padding left out."""
+    return round(sum(map(len, rows)) / len(rows) * config.batch * steps)

@@ -1,0 +1,60 @@
+"""The training card: what a checkpoint is, and what it was made of."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from importlib.util import find_spec
+from typing import Any
+
+from pytest_safetydrift import __version__
+from pytest_safetydrift.trainer.training.base import Base
+from pytest_safetydrift.trainer.training.method import Method
+from pytest_safetydrift.trainer.training.ranks import world_size
+from pytest_safetydrift.trainer.training.work import Fitted
+
+__all__ = ["compose_card"]
+
+_LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
+
+
+def compose_card(method: Method, base: Base, fitted: Fitted, seconds: float) -> dict[str, Any]:
+    """The card as JSON values.
+
+    "attack_families_trained_on" holds the base's own too: what a parent was taught is held out for no child. Where the
+    data do not say which attacks their refusals are under it is null, and the gate takes no family for held out.
+    """
+    return {
+        "method": method.name,
+        "summary": method.summary,
+        "version": __version__,
+        "base": {"reference": base.reference, "digest": base.digest},
+        "parents": [
+            *base.card.get("parents", []),
+            *([base.card["base"]] if isinstance(base.card.get("base"), dict) else []),
+        ],
+        "data_sha256": dict(fitted.files),
+        **_taught(base, fitted),
+        "config": method.to_json(),
+        "config_digest": method.digest,
+        "seed": method.seed,
+        "steps": fitted.steps,
+        "tokens": fitted.tokens,
+        "seconds": round(seconds, 1),
+        **fitted.facts,
+        "processes": world_size(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in _LIBRARIES if find_spec(name)},
+    }
+
+
+def _taught(base: Base, fitted: Fitted) -> dict[str, Any]:
+    """Attacks and families; unknown where the data or a parent that was trained do not say."""
+    inherited = base.card.get("attack_families_trained_on", [])
+    if fitted.attacks is None or not isinstance(inherited, list):
+        return {"attacks_trained_on": None, "attack_families_trained_on": None}
+    attacks = [*base.card.get("attacks_trained_on", []), *fitted.attacks]
+    return {
+        "attacks_trained_on": list(dict.fromkeys(attacks)),
+        "attack_families_trained_on": list(dict.fromkeys([*inherited, *fitted.families])),
+    }

@@ -1,0 +1,98 @@
+"""What looks on while a transformers Trainer works: progress, numbers that are not finite, whole saves."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from transformers import TrainerCallback, TrainerState, TrainingArguments
+
+from pytest_safetydrift.core.errors import TrainingError
+from pytest_safetydrift.trainer.training.work import WHOLE
+
+__all__ = ["Finite", "Marks", "Told", "mark_whole"]
+
+_EVERY_SECONDS = 15.0
+
+
+class Finite(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
+    """Stops at the first loss or gradient that is NaN or infinite, before a step that holds it is saved."""
+
+    def __init__(self, steps: Path) -> None:
+        self._steps = steps
+
+    def on_log(
+        self, _args: Any, state: TrainerState, _control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        """Raises `TrainingError`."""
+        broken = [n for n in ("loss", "grad_norm") if not math.isfinite(float((logs or {}).get(n, 0.0)))]
+        if broken:
+            raise TrainingError(
+                f"step {state.global_step}: {' and '.join(broken)} not finite; {kept(self._steps)}; lower --rate, "
+                "raise --warmup, or look at the rows of this step"
+            )
+
+
+class Marks(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
+    """Marks a save as whole, once all its files are there and its weights are finite."""
+
+    def on_save(self, args: TrainingArguments, state: TrainerState, _control: Any, **_: Any) -> None:
+        """Only where this process writes; transformers comes here after the save."""
+        if state.is_world_process_zero:
+            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+
+
+class Told(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
+    """Says on standard error how far it is, every quarter of a minute and at the end."""
+
+    def __init__(self) -> None:
+        self._began = self._said = time.monotonic()
+        self._first = 0
+
+    def on_train_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
+        """Begin to count."""
+        self._began = self._said = time.monotonic()
+        self._first = state.global_step
+
+    def on_log(
+        self, _args: Any, state: TrainerState, _control: Any, logs: Mapping[str, Any] | None = None, **_: Any
+    ) -> None:
+        """One line."""
+        now, done = time.monotonic(), state.global_step - self._first
+        last = state.global_step == state.max_steps and "train_runtime" not in (logs or {})
+        if not state.is_world_process_zero or done < 1 or not (last or now - self._said >= _EVERY_SECONDS):
+            return
+        self._said = now
+        left = (now - self._began) / done * (state.max_steps - state.global_step)
+        shown = {k: logs[k] for k in ("loss", "reward", "rewards/margins", "kl") if logs and k in logs}
+        told = ", ".join(f"{k} {float(v):.4g}" for k, v in shown.items())
+        print(f"step {state.global_step}/{state.max_steps}  {told}  {left:.0f} s left", file=sys.stderr, flush=True)
+
+
+def mark_whole(step: Path) -> None:
+    """Write the mark, last of all and by a rename. Raises `TrainingError` on weights that are not finite."""
+    import torch
+    from safetensors import safe_open
+
+    for path in sorted(step.glob("*.safetensors")):
+        with safe_open(path, framework="pt") as file:
+            for name in file.keys():  # noqa: SIM118  a safetensors file is no mapping
+                if not torch.isfinite(file.get_tensor(name).float()).all():
+                    raise TrainingError(f"{step.name}: {name} is not finite; {kept(step.parent)}; lower --rate")
+    sizes = {str(p.relative_to(step)): p.stat().st_size for p in sorted(step.rglob("*")) if p.is_file()}
+    draft = step / f".{WHOLE}"
+    draft.write_text(json.dumps(sizes, indent=1) + "\n", "utf-8")
+    draft.replace(step / WHOLE)
+
+
+def kept(steps: Path) -> str:
+    """Where the last good step is, for an error's text."""
+    from pytest_safetydrift.trainer.training.work import last_whole
+
+    last = last_whole(steps)
+    return f"the last good step is kept in {last}" if last else "no step was saved before (see --save-every)"

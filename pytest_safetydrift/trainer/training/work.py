@@ -1,0 +1,166 @@
+"""The folder that training works in, beside where its checkpoint will be: whole steps to go on from."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_safetydrift.core.errors import ReportError, UsageError
+from pytest_safetydrift.trainer.training.base import Base
+from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
+
+__all__ = ["WHOLE", "Fitted", "Work", "check_new", "last_whole", "open_work"]
+
+WHOLE = "whole.json"
+"""In the folder of a step once all of it is on the disk and its weights are finite; holds the sizes of its files."""
+_STATE = "work.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a method says of the checkpoint that it left.
+
+    steps     optimiser steps
+    tokens    that gradients were taken over or that were generated, all in all
+    attacks   ids of attacks that it was taught to refuse under; None where the data do not say
+    families  their families, of which none counts as held out
+    files     SHA-256 of the data by path
+    log       one row a step: what the loop logged
+    facts     whatever else the card shall say
+    """
+
+    steps: int
+    tokens: int
+    attacks: tuple[str, ...] | None = None
+    families: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    log: tuple[Mapping[str, Any], ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An open folder.
+
+    base    the checkpoint that training starts from
+    folder  holds all of it; gone when the checkpoint is published
+    """
+
+    base: Base
+    folder: Path
+
+    @property
+    def steps(self) -> Path:
+        """Holds checkpoint-N folders, as transformers names them."""
+        return self.folder / "steps"
+
+    @property
+    def result(self) -> Path:
+        """The finished checkpoint's place until it is published."""
+        return self.folder / "result"
+
+    @property
+    def kept(self) -> Path:
+        """Files that are published beside the weights: critiques, readings, attributions."""
+        return self.folder / "kept"
+
+    def last_whole(self) -> Path | None:
+        """The last step that can be gone on from."""
+        return last_whole(self.steps)
+
+
+def last_whole(steps: Path) -> Path | None:
+    """The last whole checkpoint-N folder in `steps`; None without any. A step whose files are not those that were
+    marked, as a half-copied or truncated one, is passed over."""
+    found = [p for p in steps.glob("checkpoint-*") if p.name.rpartition("-")[2].isdigit() and _is_whole(p)]
+    return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+
+
+def _is_whole(step: Path) -> bool:
+    try:
+        sizes = json.loads((step / WHOLE).read_text("utf-8"))
+        return bool(sizes) and all((step / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def check_new(out: Path) -> None:
+    """Raises `UsageError` where there is something already: nothing is written over."""
+    if out.exists():
+        raise UsageError(f"{out} exists; name another folder with --out, or move that one away")
+
+
+@contextmanager
+def open_work(base: Base, out: Path, config: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Work]:
+    """The work for `out`: begun, or gone on with where the same method was at it on the same base and data.
+
+    config  the method's name and fields
+    files   SHA-256 of the data by path
+
+    Raises `UsageError` where other work stands there or another process is at it, and `ReportError` where the folder
+    cannot be written.
+    """
+    from filelock import FileLock, Timeout
+
+    check_new(out)
+    folder = out.with_name(f"{out.name}.training")
+    state = {"base": base.digest, "config": dict(config), "files": dict(files)}
+    lock = FileLock(folder.with_name(f".{folder.name}.lock"))
+    try:
+        if is_first():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+            _claim(folder, state)
+    except Timeout:
+        raise UsageError(f"{folder}: another process is training there; wait for it, or name another --out") from None
+    except OSError as error:
+        raise ReportError(f"{folder}: {error}; name a writable folder with --out") from error
+    wait_for_all()
+    try:
+        yield Work(base, folder)
+    finally:
+        if is_first():
+            lock.release()
+            Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def _claim(folder: Path, state: Mapping[str, Any]) -> None:
+    place = folder / _STATE
+    if not folder.exists():
+        folder.mkdir()
+        place.write_text(json.dumps(state, indent=1) + "\n", "utf-8")
+    found = _read(place)
+    if found != state:
+        raise UsageError(
+            f"{folder} holds unfinished work of another kind: {_difference(found, state)}; remove it to begin anew"
+        )
+    for half in (folder / "steps").glob("checkpoint-*"):
+        if not _is_whole(half):
+            shutil.rmtree(half)
+    shutil.rmtree(folder / "result", ignore_errors=True)
+
+
+def _read(place: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(place.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """The first thing that is not the same, in words."""
+    if not found:
+        return "what it was begun with cannot be read"
+    if found.get("base") != wanted["base"]:
+        return "the base's files are others"
+    if found.get("files") != wanted["files"]:
+        return "the data are others"
+    old, new = found.get("config", {}), wanted["config"]
+    name = next((n for n in new if old.get(n) != new[n]), "config")
+    return f"{name} was {old.get(name)!r} and is {new.get(name)!r}"
