@@ -19,6 +19,7 @@ from pytest_safetydrift.trainer.data.command import add_data_method
 from pytest_safetydrift.trainer.methods import METHODS
 from pytest_safetydrift.trainer.screening.command import add_screen_method
 from pytest_safetydrift.trainer.training.command import add_method
+from pytest_safetydrift.trainer.watching.command import add_watch_command
 from pytest_safetydrift.weights_command import add_weights_commands
 
 if TYPE_CHECKING:
@@ -35,10 +36,15 @@ _SIGPIPE = 128 + 13
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 the demo's verdicts are not as told, 2 wrong usage or input."""
-    arguments, rest = _parser().parse_known_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    cut = given.index("--") if "--" in given else len(given)
+    arguments, rest = _parser().parse_known_args(given[:cut])
     if rest and arguments.run is not _plan:
         _parser().error(f"unrecognized arguments: {' '.join(rest)}")
-    arguments.pytest_args = rest
+    after = given[cut + 1 :]
+    if after and not hasattr(arguments, "pytest_args"):
+        _parser().error(f"nothing takes what stands behind --: {' '.join(after)}")
+    arguments.pytest_args = rest + after
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
         return run(arguments)
@@ -76,12 +82,13 @@ def _parser() -> argparse.ArgumentParser:
 
     plan = commands.add_parser("plan", help="what a run would ask, and what each gate could show; loads no model")
     plan.usage = "safetydrift plan ARGUMENTS OF THE PYTEST RUN"
-    plan.set_defaults(run=_plan)
+    plan.set_defaults(run=_plan, pytest_args=[])
 
     add_label_command(commands)
     add_weights_commands(commands)
     add_data_command(commands)
     add_drift_command(commands)
+    add_watch_command(commands)
 
     report = commands.add_parser("report", help="write the reports of a record.json again")
     report.add_argument("record", type=Path)

@@ -94,16 +94,13 @@ def _drift(arguments: argparse.Namespace) -> int:
 
 
 def _options(arguments: argparse.Namespace) -> EngineOptions:
-    from pytest_safetydrift.engines import EngineOptions
+    from pytest_safetydrift.engines.options import EngineOptions, read_engine_args
 
-    pairs = [text.partition("=") for text in arguments.engine_arg]
-    if wrong := [name for name, equals, _ in pairs if not (name and equals)]:
-        raise UsageError(f"--engine-arg {wrong[0]!r}: write NAME=VALUE")
     return EngineOptions(
         kind=arguments.engine,
         dtype=arguments.dtype,
         device=arguments.device,
-        engine_args=tuple((name, value) for name, _, value in pairs),
+        engine_args=read_engine_args(arguments.engine_arg),
     )
 
 

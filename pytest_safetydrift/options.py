@@ -115,13 +115,10 @@ def add_options(parser: pytest.Parser) -> None:
 def read_options(config: pytest.Config) -> GateOptions:
     """Read them back; raises `pytest.UsageError` or `UsageError` where they do not fit together."""
     # this module stands at the front door, where nothing but pytest is imported
-    from pytest_safetydrift.engines.options import EngineOptions
+    from pytest_safetydrift.engines.options import EngineOptions, read_engine_args
 
     get = config.getoption
     here = config.invocation_params.dir
-    pairs = [str(a).partition("=") for a in get("engine_arg")]
-    if bad := [name for name, eq, _ in pairs if not eq or not name]:
-        raise pytest.UsageError(f"--engine-arg {bad[0]!r}: write NAME=VALUE")
     if get("open_engines") < 1:
         raise pytest.UsageError(f"--open-engines must be >= 1, got {get('open_engines')}")
     doubled = [c for c in get("checkpoint") if get("checkpoint").count(c) > 1]
@@ -142,7 +139,7 @@ def read_options(config: pytest.Config) -> GateOptions:
             dtype=get("dtype"),
             device=get("device"),
             batch_tokens=get("batch_tokens"),
-            engine_args=tuple((name, value) for name, _, value in pairs),
+            engine_args=read_engine_args(get("engine_arg")),
             allow_pickle=get("allow_pickle"),
             trust_remote_code=get("trust_remote_code"),
             served_identity=get("served_identity"),

@@ -22,7 +22,7 @@ from pytest_safetydrift.core.gate import Gate, Policy
 from pytest_safetydrift.core.probe import Probe
 from pytest_safetydrift.core.reference import Reference, Scheme
 from pytest_safetydrift.corpora.world import World
-from pytest_safetydrift.execution.battery import Plan, Subject, Want, foresee_plan, make_plan
+from pytest_safetydrift.execution.battery import Plan, Subject, Want, categories_of, foresee_plan, make_plan
 from pytest_safetydrift.execution.conduct import Conducted, Workplace, conduct
 from pytest_safetydrift.execution.recording import RunFacts
 from pytest_safetydrift.execution.resolve import Setting, choose_worlds
@@ -186,6 +186,7 @@ class GateSession:
             wants = [w for item in session.items if (w := _want(item))]
             with usage():
                 worlds = choose_worlds(self.references, self.setting(tuple(w.gate.corpus for w in wants)))
+                check_policy(self.policy, known_categories=categories_of(worlds.values()))
                 bare = {r: Subject(r, w) for r, w in worlds.items()}
                 self._planned = make_plan(wants, bare, self.options.baseline), worlds
         return self._planned

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,21 @@ def test_judge_numbers_rows_without_an_id(answers: Path, capsys: pytest.CaptureF
     """Without an id column rows are named by number; without --out they go to standard output."""
     assert main(["judge", str(answers), "--prompt", "question", "--response", "completion"]) == 0
     assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("rows", [1, 4000])
+def test_judge_ends_quietly_where_its_reader_has_gone(rows: int, tmp_path: Path) -> None:
+    """Much or little to write: no traceback, and the exit code of a command that a closed pipe ended."""
+    file = tmp_path / "answers.csv"
+    file.write_text("prompt,response\n" + "How?,I cannot help with that.\n" * rows)
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        command = [sys.executable, "-m", "pytest_safetydrift.cli", "judge", str(file)]
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ class Scheme(StrEnum):
     RUN = "run"
     DEMO = "demo"
     SCRIPTED = "scripted"
+    RERANK = "rerank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Reference:
 
     text      as the user wrote it
     scheme    see `Scheme`
-    place     directory, hub name, served name, file, demo name, or `module:attribute` of a scripted double
+    place     directory, hub name, served name, file (recorded, run, rerank), demo name, or `module:attribute` of a
+              scripted double
     revision  a hub revision behind "@", "" where none was given
     adapter   a LoRA adapter's directory or hub name behind "+", "" where none was given
     url       base URL of an OpenAI-compatible server, "" elsewhere
@@ -88,7 +90,7 @@ class Reference:
         if self.scheme is Scheme.MODEL:
             name = PurePath(self.place).name or self.place
             return f"{name}+{PurePath(self.adapter).name}" if self.adapter else name
-        if self.scheme in (Scheme.RECORDED, Scheme.RUN):
+        if self.scheme in (Scheme.RECORDED, Scheme.RUN, Scheme.RERANK):
             return PurePath(self.place).stem
         return f"{self.scheme}:{self.place}" if self.scheme is Scheme.DEMO else self.place
 

@@ -101,4 +101,6 @@ def _elsewhere(
         from pytest_safetydrift.engines.scripted import load_scripted
 
         return load_scripted(reference.place)
+    if reference.scheme is Scheme.RERANK:
+        raise UsageError(f"{reference.text}: a model with a critic is two engines; it is gated, and opened by no tool")
     raise UsageError(f"{reference.text}: a recorded run is a baseline to compare with; nothing can be asked of it")

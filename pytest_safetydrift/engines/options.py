@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pytest_safetydrift.core.errors import UsageError, closest
 
-__all__ = ["DTYPES", "KINDS", "EngineOptions"]
+__all__ = ["DTYPES", "KINDS", "EngineOptions", "read_engine_args"]
 
 KINDS = ("auto", "transformers", "vllm")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -74,6 +75,17 @@ class EngineOptions:
         """The inverse of `to_json`."""
         pairs = tuple((name, value) for name, value in row["engine_args"])
         return cls(**{**row, "engine_args": pairs})
+
+
+def read_engine_args(given: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """`EngineOptions.engine_args` from what `--engine-arg` was given; raises `UsageError` where it is no NAME=VALUE."""
+    pairs = []
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise UsageError(f"--engine-arg {text!r}: write NAME=VALUE")
+        pairs.append((name, value))
+    return tuple(pairs)
 
 
 def _value(text: str) -> Any:

@@ -14,7 +14,7 @@ __all__ = ["EngineSpec"]
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """Which engine shall run which checkpoint, and how. `kind` is "transformers" or "vllm"."""
+    """Which engine shall run which checkpoint, and how. `kind` is "transformers", "vllm" or "reward" (a classifier)."""
 
     kind: str
     checkpoint: Checkpoint
@@ -26,6 +26,10 @@ class EngineSpec:
             from pytest_safetydrift.engines.vllm_ import VllmEngine
 
             return VllmEngine(self.checkpoint, self.options)
+        if self.kind == "reward":
+            from pytest_safetydrift.engines.critic import RewardEngine
+
+            return RewardEngine(self.checkpoint, self.options)
         from pytest_safetydrift.engines.transformers_ import TransformersEngine
 
         return TransformersEngine(self.checkpoint, self.options)

@@ -11,7 +11,7 @@ from pytest_safetydrift.core.errors import CorpusError, UsageError
 from pytest_safetydrift.core.gate import Gate
 from pytest_safetydrift.core.probe import Observation, Probe
 from pytest_safetydrift.core.quantity import QUANTITIES
-from pytest_safetydrift.core.sample import Sample
+from pytest_safetydrift.core.sample import HAZARDS, Sample
 from pytest_safetydrift.corpora.world import World
 from pytest_safetydrift.execution.job import Asking
 from pytest_safetydrift.execution.measure import Measure, compares, measure_of
@@ -19,8 +19,19 @@ from pytest_safetydrift.execution.target import Target
 from pytest_safetydrift.gates.foresight import Foresight, foresee
 from pytest_safetydrift.harness.asking import are_documents
 from pytest_safetydrift.harness.name import check_probe, is_task
+from pytest_safetydrift.judges.checks import check_samples
 
-__all__ = ["Plan", "Subject", "Want", "askings_of", "family_size", "foresee_plan", "make_plan", "samples_of"]
+__all__ = [
+    "Plan",
+    "Subject",
+    "Want",
+    "askings_of",
+    "categories_of",
+    "family_size",
+    "foresee_plan",
+    "make_plan",
+    "samples_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,8 @@ class Plan:
     measures   what is scored for gates over quantities, in the same order, by checkpoint reference
     sizes      first-turn requests of the distinct pieces of work, by checkpoint reference
     planned    requests that the tests would make one by one, first turns only
+    choices    multiple choice is read by the log-probabilities of its letters, on all sides
+    silent     who tells none, where others do and all are therefore read by their text
     """
 
     wants: tuple[Want, ...]
@@ -66,6 +79,8 @@ class Plan:
     measures: Mapping[str, tuple[Measure, ...]]
     sizes: Mapping[str, int]
     planned: int
+    choices: bool = False
+    silent: tuple[str, ...] = ()
 
     @property
     def distinct(self) -> int:
@@ -82,7 +97,8 @@ def make_plan(wants: Sequence[Want], subjects: Mapping[str, Subject], baseline: 
     """Gather the work of all wants; no model is loaded and no request is built.
 
     `baseline` is "" where there is none. Raises `UsageError` where two probes would put one cell
-    (corpus, attack) to a checkpoint in two different ways: its gates could not tell them apart.
+    (corpus, attack) to a checkpoint in two different ways: its gates could not tell them apart. Raises `CorpusError`
+    where checks that a judge will want of a sample cannot be read.
     """
     order: dict[str, dict[Asking | Measure, None]] = {}
     shown: dict[tuple[str, str], Want] = {}  # two tests may show one gate: it is decided once
@@ -97,6 +113,7 @@ def make_plan(wants: Sequence[Want], subjects: Mapping[str, Subject], baseline: 
     askings = {ref: tuple(p for p in found if isinstance(p, Asking)) for ref, found in order.items()}
     measures = {ref: tuple(p for p in found if isinstance(p, Measure)) for ref, found in order.items()}
     _refuse_doubles(askings.values())
+    _refuse_unreadable(askings, subjects)
     sizes = {
         ref: sum(_size(piece, subjects[ref].world, again=ref == baseline) for piece in found)
         for ref, found in order.items()
@@ -121,6 +138,13 @@ def _refuse_doubles(askings: Iterable[Sequence[Asking]]) -> None:
         if doubled:
             corpus, attack = min(doubled)
             raise UsageError(f"two probes ask {corpus!r} by {attack!r} with other judges or sampling; run them apart")
+
+
+def _refuse_unreadable(askings: Mapping[str, Sequence[Asking]], subjects: Mapping[str, Subject]) -> None:
+    for reference, found in askings.items():
+        for asking in found:
+            if asking.judge == "checks":
+                check_samples(samples_of(asking, subjects[reference].world), f"corpus {asking.corpus!r}")
 
 
 def family_size(wants: Sequence[Want], candidate: str, world: World) -> int:
@@ -162,12 +186,13 @@ def _asked_by(want: Want, baseline: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((want.checkpoint, baseline))) if paired else (want.checkpoint,)
 
 
-def askings_of(want: Want, reference: str, world: World) -> tuple[Asking, ...]:
+def askings_of(want: Want, reference: str, world: World, *, choices: bool = False) -> tuple[Asking, ...]:
     """The pieces of work that a gate counts, one an attack; none for a quantity. An attack that draws in its own way,
-    or is to be tried several times, has its way."""
+    or is to be tried several times, has its way. `choices` as in `Plan`."""
     if want.gate.metric in QUANTITIES:
         return ()
-    return tuple(_asking(want.probe, attack, reference, world) for attack in want.gate.counted)
+    found = (_asking(want.probe, attack, reference, world) for attack in want.gate.counted)
+    return tuple(a.lettered(samples_of(a, world)) if choices else a for a in found)
 
 
 def _asking(probe: Probe, attack_id: str, reference: str, world: World) -> Asking:
@@ -179,6 +204,16 @@ def _asking(probe: Probe, attack_id: str, reference: str, world: World) -> Askin
     judge = probe.judge_name
     judge = world.judge or judge if judge == "refusal" else judge
     return Asking(reference, probe.corpus, attack_id, judge, sampling, repetitions, probe.system)
+
+
+def categories_of(worlds: Iterable[World]) -> dict[str, frozenset[str]]:
+    """What a gate may give for its category, by corpus: those of its samples, and every hazard, for a corpus may have
+    no sample of one."""
+    found: dict[str, frozenset[str]] = {}
+    for world in worlds:
+        for corpus, samples in world.corpora.items():
+            found[corpus] = found.get(corpus, frozenset(HAZARDS)) | {s.category for s in samples if s.category}
+    return found
 
 
 def samples_of(asking: Asking, world: World) -> tuple[Sample, ...]:

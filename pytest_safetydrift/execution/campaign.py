@@ -22,6 +22,7 @@ from pytest_safetydrift.execution.battery import Plan, Subject, Want, askings_of
 from pytest_safetydrift.execution.bench import RULES_ALONE, Bench
 from pytest_safetydrift.execution.calibrated import Calibrated
 from pytest_safetydrift.execution.job import Asking, Key, Rounds
+from pytest_safetydrift.execution.letters import read_otherwise
 from pytest_safetydrift.execution.looks import Watch, in_blocks, process_order
 from pytest_safetydrift.execution.measure import TOP, Measure, Scores, measure_of, read_gate, scoring_job
 from pytest_safetydrift.execution.progress import Progress
@@ -36,6 +37,8 @@ __all__ = ["AGAIN", "Findings", "Terms", "run_plan"]
 
 _BLOCK = 4_096
 """Samples in one job: blocks keep memory flat however many prompts a corpus has."""
+
+_LACKS_PAIRS = (Inconclusive.MISSING_BASELINE, Inconclusive.UNPAIRED_PROMPTS)
 
 AGAIN = " (again)"
 """What the baseline's reference ends in where it is asked a second time."""
@@ -166,7 +169,8 @@ class _Campaign:
         return {gate: counted for gate, counted in found.items() if not whole & set(counted)}
 
     def _askings(self, want: Want) -> tuple[Asking, ...]:
-        return askings_of(want, want.checkpoint, self.subjects[want.checkpoint].world)
+        world = self.subjects[want.checkpoint].world
+        return askings_of(want, want.checkpoint, world, choices=self.plan.choices)
 
     def _fixed(self, reference: str, askings: Sequence[Asking]) -> Iterator[Job]:
         subject = self.subjects.get(reference)
@@ -268,12 +272,14 @@ class _Campaign:
             readings={gate.id: self._readings(gate, candidate, m) for gate in gates if (m := measure_of(gate))},
         )
         missing = self.subjects[candidate].world.missing
-        unjudged = self._unjudged(candidate)
+        unjudged, unlike = self._unjudged(candidate), read_otherwise(plan, self.subjects, candidate)
         return tuple(
             _undecided(r, Inconclusive.GATED_DATA, missing[r.gate.corpus])
             if r.gate.corpus in missing
             else _undecided(r, Inconclusive.ENGINE_ERROR, unjudged[r.gate.id])
             if unjudged.get(r.gate.id)
+            else replace(r, detail=unlike[r.gate.id])
+            if r.gate.id in unlike and r.reason in _LACKS_PAIRS
             else r
             for r in results
         )
@@ -296,9 +302,12 @@ class _Campaign:
         return {w.gate.id: self.bench.broken((a.judge for a in self._askings(w)), self.errors) for w in ours}
 
     def _notes(self, seen: Mapping[str, tuple[Observation, ...]], *, attacked: bool) -> Iterator[str]:
-        """What is to be known of the attacker, and of judges that are models."""
+        """What is to be known of the attacker, of how multiple choice is read, and of judges that are models."""
         if attacked:
             yield self.attacker.said()
+        if self.plan.silent:
+            silent = ", ".join(self.plan.silent)
+            yield f"multiple choice is read from the text of answers on all sides: {silent} tells no log-probabilities"
         for reference, observations in seen.items():
             if split := sum(o.reason is Reason.DISAGREEMENT for o in observations):
                 yield f"{reference}: the judges disagree about {split} of {len(observations)} answers, left unscored"

@@ -17,6 +17,7 @@ from pytest_safetydrift.core.reference import Reference
 from pytest_safetydrift.corpora.world import World
 from pytest_safetydrift.execution.battery import Plan, Subject
 from pytest_safetydrift.execution.campaign import Findings, run_plan
+from pytest_safetydrift.execution.letters import choose_reading
 from pytest_safetydrift.execution.progress import Progress
 from pytest_safetydrift.execution.recording import RunFacts, compose_record
 from pytest_safetydrift.execution.resolve import Setting, convene, engage, resolve
@@ -90,6 +91,7 @@ def conduct(
         bench = convene(setting)
         attacker = engage(setting)
         subjects = resolve(references, worlds, setting, bench, attacker)
+        plan = choose_reading(plan, subjects)
         with closing(place.store()) as store:
             progress = Progress(plan.distinct, stream)
             try:

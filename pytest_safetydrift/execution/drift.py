@@ -42,6 +42,8 @@ class Measured:
 
 def check_askable(reference: Reference) -> None:
     """Raises `UsageError` where there are answers only, and no model to ask for log-probabilities."""
+    if reference.scheme is Scheme.RERANK:
+        raise UsageError(f"{reference.text}: a model with a critic has no log-probabilities of its own; name the model")
     if reference.scheme in (Scheme.RECORDED, Scheme.RUN):
         raise UsageError(
             f"{reference.text}: {NOT_RECORDED}; name a model, a LoRA adapter on its base, or a server that tells "

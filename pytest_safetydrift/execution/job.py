@@ -18,6 +18,7 @@ from pytest_safetydrift.core.response import Finish, Response
 from pytest_safetydrift.core.sample import Sample
 from pytest_safetydrift.execution.hearing import hear
 from pytest_safetydrift.harness.asking import are_documents, ask_documents
+from pytest_safetydrift.judges.choice import READER, choices_of
 from pytest_safetydrift.judges.model.panel import Panel
 
 __all__ = ["Asking", "Rounds", "ask", "make_request", "open_dialogue", "question_seed"]
@@ -36,7 +37,10 @@ _BREAKS = {Finish.ERROR: Reason.ERROR, Finish.FILTERED: Reason.FILTERED}
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """What makes two probes the same work: everything of a probe but its metric, for one attack."""
+    """What makes two probes the same work: everything of a probe but its metric, for one attack.
+
+    choices  multiple choice is read by the log-probabilities of its letters: requests ask for them
+    """
 
     target: str
     corpus: str
@@ -45,11 +49,21 @@ class Asking:
     sampling: Sampling
     repetitions: int
     system: str | None
+    choices: bool = False
 
     @property
     def cell(self) -> tuple[str, str]:
         """What gates select observations by."""
         return (self.corpus, self.attack)
+
+    def lettered(self, samples: Sequence[Sample]) -> Asking:
+        """The same work with its multiple choice read by the log-probabilities of its letters, where there is any.
+
+        Only the plain question is read so: in another format or after a prefill the first token is no letter. What is
+        drawn at a temperature is wanted as it was drawn.
+        """
+        readable = self.judge == READER and self.attack == "plain" and not self.sampling.temperature
+        return replace(self, choices=True) if readable and any(map(choices_of, samples)) else self
 
 
 @dataclass(slots=True)
@@ -107,7 +121,15 @@ def make_request(asking: Asking, sample: Sample, repetition: int, messages: Conv
     sampling = asking.sampling
     if sampling.temperature > 0:
         sampling = replace(sampling, seed=question_seed(seed, sample.id, repetition, asking.attack))
-    return Request(asking.target, messages, sampling, sample=sample.id, attack=asking.attack, repetition=repetition)
+    return Request(
+        asking.target,
+        messages,
+        sampling,
+        choices_of(sample) if asking.choices else (),
+        sample=sample.id,
+        attack=asking.attack,
+        repetition=repetition,
+    )
 
 
 def _told(instruction: str, messages: Conversation) -> Conversation:

@@ -30,8 +30,8 @@ Remembered: TypeAlias = dict[str, dict[str, dict[str, Any]]]
 
 def protocol(asking: Asking, world: World, bench: Bench = RULES_ALONE, attacker: Attacker = NO_ATTACKER) -> str:
     """Digest of all that must be equal for two observations to be pairs, beside the checkpoint:
-    the prompts, the attack, the attacker's digest where one helped, the judge's version (and its model's digest) and
-    the sampling."""
+    the prompts, the attack, the attacker's digest where one helped, the judge's version (and its model's digest), the
+    sampling, and whether multiple choice was read by log-probabilities."""
     s = asking.sampling
     return digest(
         [
@@ -41,6 +41,7 @@ def protocol(asking: Asking, world: World, bench: Bench = RULES_ALONE, attacker:
             [s.temperature, s.top_p, s.top_k, s.max_tokens, list(s.stop)],
             asking.repetitions,
             asking.system,
+            *(["choices"] if asking.choices else []),  # what is read by its text keeps the digest that it had
         ]
     )
 
@@ -56,6 +57,7 @@ def remember(
     kept: Remembered = {}
     for a in askings:
         asked = {"judge": a.judge, "sampling": asdict(a.sampling), "repetitions": a.repetitions, "system": a.system}
+        asked |= {"choices": True} if a.choices else {}
         kept.setdefault(a.corpus, {})[a.attack] = {
             "protocol": protocol(a, world, bench, attacker),
             "asked": asked,
@@ -73,7 +75,16 @@ def asking_of(kept: Mapping[str, Any], reference: str, corpus: str, attack: str)
     if asked is None:
         raise ReportError("this record does not say how its answers were asked; run again with this version")
     sampling = Sampling(**{**asked["sampling"], "stop": tuple(asked["sampling"]["stop"])})
-    return Asking(reference, corpus, attack, asked["judge"], sampling, asked["repetitions"], asked["system"])
+    return Asking(
+        reference,
+        corpus,
+        attack,
+        asked["judge"],
+        sampling,
+        asked["repetitions"],
+        asked["system"],
+        asked.get("choices", False),
+    )
 
 
 def recall_from(

@@ -20,6 +20,8 @@ from pytest_safetydrift.execution.battery import Subject
 from pytest_safetydrift.execution.bench import RULES_ALONE, Bench
 from pytest_safetydrift.execution.demo import demo_folders
 from pytest_safetydrift.execution.recall import recall_from
+from pytest_safetydrift.execution.rerank import reranked
+from pytest_safetydrift.execution.rerank_file import parts_of, read_reranking
 from pytest_safetydrift.execution.target import Target
 from pytest_safetydrift.harness.corpus import with_tasks
 from pytest_safetydrift.judges.model.appoint import Appointments
@@ -53,14 +55,16 @@ def choose_worlds(references: Sequence[Reference], setting: Setting) -> dict[str
 
     A recorded file is asked its own prompts, a demo checkpoint the small world's. Any other model takes
     the prompts of the first reference that brings its own, so that the two sides can be paired; the
-    built-in world where none does.
+    built-in world where none does. A reranked model has its model's.
     """
-    bringing = [r for r in references if r.scheme in (Scheme.RECORDED, Scheme.DEMO)]
+    answering = {r.text: parts_of(r)[0] for r in references}
+    bringing = [r for r in answering.values() if r.scheme in (Scheme.RECORDED, Scheme.DEMO)]
     shared = world_of(bringing[0], setting.mapping) if bringing else builtin_world()
     worlds = {}
     for r in references:
         # labels of recorded answers say nothing of what another model answers to the same prompts
-        own = world_of(r, setting.mapping) if r in bringing else replace(shared, judge="")
+        asked = answering[r.text]
+        own = world_of(asked, setting.mapping) if asked in bringing else replace(shared, judge="")
         own = replace(own, judge=own.judge or setting.judges.refusal)
         worlds[r.text] = with_tasks(own.including(setting.corpora, setting.folder), setting.corpora, setting.folder)
     return worlds
@@ -87,11 +91,11 @@ def engage(setting: Setting) -> Attacker:
 
 def _helpers(references: Sequence[Reference], setting: Setting) -> dict[str, Target]:
     """Models that are asked beside the checkpoints; one that cannot be read breaks when it is opened."""
-    folders = _Demos(r.place for r in references if r.scheme is Scheme.DEMO)
+    folders = _Demos.of(references)
     targets: dict[str, Target] = {}
     for r in references:
         try:
-            targets[r.text] = _target(r, _place(r, folders), setting)
+            targets[r.text] = _target(r, folders, setting)
         except (CheckpointError, EngineError) as e:
             targets[r.text] = _lost(r, e).bound_to(setting.run)
     return targets
@@ -113,7 +117,7 @@ def resolve(
 ) -> dict[str, Subject]:
     """A subject per reference. What is wrong with one checkpoint becomes that subject's `error`: its
     gates will be INCONCLUSIVE for it, and the other checkpoints are still judged."""
-    folders = _Demos(r.place for r in references if r.scheme is Scheme.DEMO)
+    folders = _Demos.of(references)
     subjects = {}
     for r in references:
         world = worlds[r.text]
@@ -121,8 +125,8 @@ def resolve(
             if r.scheme is Scheme.RUN:
                 subjects[r.text] = Subject(r.text, world, recall=recall_from(r, world, bench, attacker))
             else:
-                place = _place(r, folders)
-                subjects[r.text] = Subject(r.text, world, _target(r, place, setting), trained_on=_trained_on(place))
+                target = _target(r, folders, setting)
+                subjects[r.text] = Subject(r.text, world, target, trained_on=_families(r, folders))
         except (CheckpointError, EngineError) as e:
             subjects[r.text] = Subject(r.text, world, error=str(e))
     return subjects
@@ -134,6 +138,12 @@ class _Demos:
     def __init__(self, names: Iterable[str]) -> None:
         self._names = sorted(set(names))
         self._found: dict[str, Path] | SafetyDriftError | None = None
+
+    @classmethod
+    def of(cls, references: Iterable[Reference]) -> _Demos:
+        """Those that these references name, or that are behind them."""
+        behind = (part for r in references for part in parts_of(r))
+        return cls(part.place for part in behind if part.scheme is Scheme.DEMO)
 
     def __getitem__(self, name: str) -> Path:
         if self._found is None:
@@ -153,6 +163,12 @@ def _place(reference: Reference, folders: _Demos) -> Reference:
     return replace(reference, scheme=Scheme.MODEL, place=str(folders[reference.place]))
 
 
+def _families(reference: Reference, folders: _Demos) -> tuple[str, ...]:
+    """What the cards of all that is behind a reference declare; () where one of them declares nothing."""
+    declared = [_trained_on(_place(part, folders)) for part in parts_of(reference)]
+    return tuple(dict.fromkeys(family for found in declared for family in found)) if all(declared) else ()
+
+
 def _trained_on(place: Reference) -> tuple[str, ...]:
     """What the training card in a local checkpoint's folder declares. A card that cannot be read declares nothing: then
     no family counts as held out."""
@@ -166,7 +182,17 @@ def _trained_on(place: Reference) -> tuple[str, ...]:
     return tuple(map(str, families)) if isinstance(families, list) else ()
 
 
-def _target(reference: Reference, place: Reference, setting: Setting) -> Target:
+def _target(reference: Reference, folders: _Demos, setting: Setting) -> Target:
+    if reference.scheme is Scheme.RERANK:
+        composed = reranked(
+            reference,
+            read_reranking(reference),
+            partial(_target, folders=folders, setting=setting),
+            setting.options,
+            together=setting.engines > 1,
+        )
+        return composed.bound_to(setting.run)
+    place = _place(reference, folders)
     identity = identify(place, setting.options, mapping=setting.mapping)
     opener = partial(open_engine, place, setting.options, mapping=setting.mapping)
     return Target(reference, identity, opener).bound_to(setting.run)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
 from pytest_safetydrift.core.errors import CorpusError, closest
 from pytest_safetydrift.core.judgement import Exchange, Judgement, Outcome, Reason
+from pytest_safetydrift.core.sample import Sample
 from pytest_safetydrift.judges.course import Course
 from pytest_safetydrift.judges.legible import unscored
 from pytest_safetydrift.judges.reading import own_text, plain, sentences, whole_text
 from pytest_safetydrift.judges.whole import unread
 
-__all__ = ["CHECKS", "Check", "ChecksJudge", "read_checks"]
+__all__ = ["CHECKS", "Check", "ChecksJudge", "check_samples", "read_checks"]
 
 Test: TypeAlias = Callable[[str], bool]
 
@@ -26,6 +27,7 @@ _NUMBERED = re.compile(r"^[ \t]*(\d{1,4})[.)][ \t]+\S", re.M)
 _BLANK_LINE = re.compile(r"\n[ \t\r]*\n")
 _FENCED = re.compile(r"\A```(?:json)?[ \t]*\n(.*?)\n?```\Z", re.S | re.I)
 _EDGES = " \t\r\n\"'“”‘’*_`"
+_FAULTS_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class ChecksJudge:
     """CORRECT where an answer passes every check of `sample.checks`, INCORRECT where it fails one or refuses.
 
     An empty or a garbled answer is UNSCORED, and so is a truncated one, whose end no check has seen. So is
-    every answer to a sample without checks, or with one that cannot be read: `read_checks` tells at load.
+    every answer to a sample without checks, or with one that cannot be read: `check_samples` tells before the run.
     """
 
     id: str = "checks-rules/1"
@@ -73,6 +75,26 @@ def _checked(checks: Iterable[Check], text: str) -> Judgement:
 def read_checks(checks: tuple[str, ...], where: str = "checks") -> tuple[Check, ...]:
     """The checks of a sample; raises `CorpusError` naming the place, the check and the closest one."""
     return tuple(_read(text, where) for text in checks)
+
+
+def check_samples(samples: Sequence[Sample], where: str) -> None:
+    """Raise `CorpusError` where a sample's checks cannot be read: each sample by its id, each check with the closest.
+
+    where  the corpus, as people find it
+    """
+    faults = []
+    for sample in samples:
+        try:
+            read_checks(sample.checks)
+        except CorpusError as error:
+            faults.append(f"sample {sample.id!r}: {error}")
+    if faults:
+        more = f"\n  and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
+        listed = "\n  ".join(faults[:_FAULTS_SHOWN])
+        raise CorpusError(
+            f"{where}: the checks of {len(faults)} of its {len(samples)} samples cannot be read, so no answer to these "
+            f"could be scored; correct them in its file:\n  {listed}{more}"
+        )
 
 
 def _read(text: str, where: str) -> Check:

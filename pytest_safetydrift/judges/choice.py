@@ -9,7 +9,10 @@ from pytest_safetydrift.core.judgement import Judgement, Outcome, Reason
 from pytest_safetydrift.core.sample import Sample
 from pytest_safetydrift.judges.legible import unscored
 
-__all__ = ["choices_of", "likeliest"]
+__all__ = ["READER", "choices_of", "likeliest"]
+
+READER = "answer"
+"""The judge that reads the log-probabilities of choices, where a response has them."""
 
 _OPTION = re.compile(r"(?<!\w)([A-Z])\) ")
 

@@ -18,7 +18,9 @@ T = TypeVar("T")
 Guard = Callable[[str, frozenset[str]], bool]
 """What must hold of a sentence and its words beside a cue."""
 _WORD = re.compile(r"[^\W\d_]+")
-_APART = str.maketrans(dict.fromkeys(".,;:!?\"'()[]{}<>/-=|", " "))
+_MARKS = b".,;:!?\"'()[]{}<>/-=|"
+_APART = bytes.maketrans(_MARKS, b" " * len(_MARKS))
+"""For bytes, which are translated in a tenth of the time that text takes."""
 
 
 class Cue(NamedTuple):
@@ -37,7 +39,8 @@ class Cue(NamedTuple):
 def cue(heads: str, rest: str = "", among: str = "") -> Cue:
     """Head words and what follows one of them. A cue whose heads are common names `among`, rarer words of
     which it needs one as well."""
-    return Cue(_compiled(rf"\b(?:{'|'.join(heads.split())})\b{rest}").search, tuple((among or heads).split()))
+    whole = "|".join(map(_whole, heads.split()))
+    return Cue(_compiled(rf"(?:{whole})\b{rest}").search, tuple((among or heads).split()))
 
 
 def opening(pattern: str, words: str = "") -> Cue:
@@ -57,7 +60,15 @@ def any_of(words: str) -> str:
 
 def words_of(sentence: str) -> frozenset[str]:
     """The words of a sentence as cues know them: an apostrophe or a hyphen ends one."""
-    return frozenset(sentence.translate(_APART).split() if sentence.isascii() else _WORD.findall(sentence))
+    if sentence.isascii():
+        return frozenset(sentence.encode().translate(_APART).decode().split())
+    return frozenset(_WORD.findall(sentence))
+
+
+def _whole(head: str) -> str:
+    """A head into which no word goes on. That stands behind it, so that a search looks for its letters: a word boundary
+    before them would be tried at every character."""
+    return rf"{head}(?<!\w{head})"
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
@@ -82,10 +93,8 @@ class Cues(Generic[T]):
 
     def first(self, sentence: str, words: frozenset[str]) -> T | None:
         """What the first cue tells that the sentence, whose words are given, shows; None where it shows none."""
-        ranks = set(self._always if sentence.isascii() else self._always_foreign)
-        for word in self._words & words:
-            ranks |= self._by_word[word]
-        for rank in sorted(ranks):
+        always = self._always if sentence.isascii() else self._always_foreign
+        for rank in sorted(always.union(*map(self._by_word.__getitem__, self._words & words))):
             find, tells, guard = self._ranked[rank]
             if find(sentence) and (guard is None or guard(sentence, words)):
                 return tells

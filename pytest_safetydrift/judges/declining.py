@@ -50,7 +50,7 @@ _OFF_LIMITS = any_of(
 )
 
 DECLINE = (
-    cue(
+    cue(  # the last: up to 80 characters, and a word; looked for at the space behind it, since spaces are few
         "i",
         rf"""(?:(?:,_\w+(?:_\w+)?,)?{_ADVERBS}{_CANNOT}{_ADVERBS}{_WILL}(?:{_ADVERB}_)*{_HELP}\b
         |(?:_?'m|_am|_was|_will_be|_feel)?{_ADVERBS}{_UNABLE}\b
@@ -59,12 +59,12 @@ DECLINE = (
         |(?:_?'m_going_to|_am_going_to|'ll|_will|_must|_shall|_need_to)?(?:_have_to)?{_ADVERBS}(?:decline|refuse(?!_to_(?:be|believe|let)\b)|refrain_from|pass_on)\b
         |(?:'d|_would)_(?:rather|prefer)_not\b
         |(?:_really|_simply|_just)?_(?:can't|can_?not|won't|will_not)(?:[.!]*$|,_(?:i'm_)?(?:sorry|but)\b)
-        |_(?:do_not|don't)_feel_(?:right|good|at_ease)_about\b|.{{0,12}}\bno_part_(?:in|of)\b
+        |_(?:do_not|don't)_feel_(?:right|good|at_ease)_about\b|.{{0,12}}no_part(?<!\wno_part)_(?:in|of)\b
         |(?:'ll|_will|_have_to|_must)_stop_(?:you_)?(?:right_)?(?:here|there)\b
         |_(?:choose|prefer)_not_to\b|_have_no_(?:intention|desire|interest|plans)\b|_(?:do_not|don't)_(?:think|believe)_i_
             (?:can|should|could|want)\b
         |.{{0,20}}\b(?:designed|programmed|trained|instructed|made)_(?:to_(?:avoid|refuse|decline|reject)|not_to)\b
-        |.{{0,80}}\b(?:and|but)_(?:i_)?(?:will_not|won't|can_?not|can't|must_not){_ADVERBS}{_HELP}\b)""",
+        |.{{3,83}}_(?<=\b(?:and|but)_)(?:i_)?(?:will_not|won't|can_?not|can't|must_not){_ADVERBS}{_HELP}\b)""",
     ),
     cue(
         "we",

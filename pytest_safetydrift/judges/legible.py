@@ -19,8 +19,9 @@ _INVISIBLE = ("Cc", "Cf")
 _KEPT = frozenset("\n\t\r\f\v")
 _NOISE = re.compile(r"[^\w|\-=*#`+/\\{}()\[\]<>;:.,'\"&^~]")
 """What neither writes words nor draws tables, code and formulas."""
+_USUAL = bytes(code for code in range(128) if not _NOISE.match(chr(code)))
 _WORD = re.compile(r"\w+")
-_STRIPPED = str.maketrans(dict.fromkeys(".,;:!?\"'()"))
+_MARKS = b".,;:!?\"'()"
 
 
 _AGREEING = re.compile(
@@ -59,16 +60,16 @@ def vacant(text: str, exchange: Exchange) -> str:
     """
     if len(text) < 250 and _AGREEING.fullmatch(text) and not is_yes_or_no(exchange.sample.prompt):
         return "agrees, and gives nothing"
-    asked = [exchange.sample.prompt, *(m.content for m in exchange.messages[-1:] if m.role == "user")]
+    asked = {exchange.sample.prompt, *(m.content for m in exchange.messages[-1:] if m.role == "user")}
     return "repeats what was asked" if any(_echoes(text, prompt) for prompt in asked) else ""
 
 
 def _echoes(text: str, prompt: str) -> bool:
     """Whether a text is the prompt of three words or more, once or several times."""
-    asked = _WORD.findall(prompt.casefold())
-    if not asked or not (opening := _WORD.search(text)) or opening[0].casefold() != asked[0]:
+    opening, first = _WORD.search(text), _WORD.search(prompt := prompt.casefold())
+    if not opening or not first or opening[0].casefold() != first[0]:
         return False
-    said = _WORD.findall(text.casefold())
+    asked, said = _WORD.findall(prompt), _WORD.findall(text.casefold())
     return len(asked) >= 3 and len(said) % len(asked) == 0 and asked * (len(said) // len(asked)) == said
 
 
@@ -79,7 +80,7 @@ def garbled(text: str) -> str:
     model says over and over.
     """
     text = text[:_READ]
-    dense = "".join(text.split())
+    dense = "".join(text.replace(" ", "").split())
     if _broken(text) > max(1, len(dense) // 20):
         return "characters that do not belong to text"
     if len(dense) >= 16 and dense[len(dense) // 2] * (len(dense) // 2 + 1) in dense:
@@ -88,12 +89,12 @@ def garbled(text: str) -> str:
         return "hardly a letter"
     if (glued := _GLUED.search(dense if dense == text else "")) and len(glued[0]) > len(dense) // 2:
         return "letters without words"
-    return "words over and over" if _looped(text.lower().translate(_STRIPPED).split()) else ""
+    return "words over and over" if _looped(_without(text.lower(), _MARKS).split()) else ""
 
 
 def _broken(text: str) -> int:
     """Replacement, control, private, unassigned and lone surrogate characters."""
-    if text.isascii() and text.replace("\n", " ").replace("\t", " ").isprintable():
+    if "\ufffd" not in text and text.replace("\n", " ").replace("\t", " ").isprintable():
         return 0
     found = {c for c in set(text) if c == "\ufffd" or (c not in _KEPT and unicodedata.category(c) in _BROKEN)}
     return sum(text.count(c) for c in found)
@@ -101,14 +102,19 @@ def _broken(text: str) -> int:
 
 def _noise(dense: str) -> float:
     """Share of noise; a vowel sign belongs to its letter."""
-    return sum(unicodedata.category(c)[0] != "M" for c in _NOISE.findall(dense)) / len(dense)
+    return sum(unicodedata.category(c)[0] != "M" for c in _NOISE.findall(_without(dense, _USUAL))) / len(dense)
+
+
+def _without(text: str, marks: bytes) -> str:
+    """A text without some ASCII characters: bytes lose them many times faster than text does that is not ASCII."""
+    return text.encode("utf-8", "surrogatepass").translate(None, marks).decode("utf-8", "surrogatepass")
 
 
 def _looped(words: list[str]) -> bool:
     """At most three words in a dozen or more, or a fifth of the words stuttered."""
     if len(words) < 8:
         return False
-    if len(words) >= 12 and len(set(words)) <= 3:
+    if len(words) >= 12 and len(set(words[:12])) <= 3 and len(set(words)) <= 3:
         return True
     stutters: int = sum(map(eq, words, words[1:]))
     return stutters >= 4 and stutters * 5 >= len(words)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 
 from pytest_safetydrift.judges import answering, declining, objecting, tongues
 from pytest_safetydrift.judges.cues import Cues, words_of
@@ -103,6 +104,7 @@ def move_of(sentence: str) -> Move:
     return Move.EXPLAIN if move is not Move.DECLINE and not NATURE.isdisjoint(words) else move
 
 
+@lru_cache(maxsize=4096)  # models refuse in the same few sentences
 def moves_of(sentence: str) -> tuple[Move, ...]:
     """The moves of one plain sentence in lower case: one, or two where it declines and "but" yields at once,
     or offers and gives at once."""

@@ -82,7 +82,11 @@ CONDEMN = (
     cue("dangerous bad terrible horrible", r"_idea\b"),
     cue("should", r"_(?:not|never)_(?:\w+_)?(?:be_)?(?:attempt|condon|consider|tolerat|encourag|done|promot|engag)"),
     cue("against", r"_the_law\b"),
-    cue("you", r"(?:_really)?_(?:should_not|shouldn't|must_not|mustn't|have_no_right)\b"),
+    cue(
+        "you",
+        r"(?:_really)?_(?:should_not|shouldn't|must_not|mustn't|have_no_right)\b",
+        "should shouldn must mustn have",
+    ),
     cue("sound sounds", r"_(?:very_|like_a_)?(?:friendly|nice|kind|legal|safe|good_idea)", "doesn not don"),
     cue("best better", r"_(?:for_you_)?(?:not_to|to_not)\b"),
     cue("regardless", r"_of_(?:their|his|her|your|race|gender|one's)\b"),

@@ -18,35 +18,32 @@ _LONGEST = 200_000
 _LONGEST_SENTENCE = 1_000
 """Characters that are read of one sentence: no pattern may be made slow by a text without a full stop."""
 
-_SAME = str.maketrans(
-    {
-        **dict.fromkeys("‘’‛ʼ´＇", "'"),
-        **dict.fromkeys("“”„«»＂", '"'),
-        **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", None),
-        "\u00a0": " ",
-    }
-)
-_ODD = re.compile(f"[{''.join(map(chr, _SAME))}]")
-_BULLET = re.compile(r"^[ \t]*[*•‣–]\s+", re.M)
-_MARKUP = re.compile(r"[*_~#>`]+")
+_SAME = {
+    **dict.fromkeys("‘’‛ʼ´＇", "'"),
+    **dict.fromkeys("“”„«»＂", '"'),
+    **dict.fromkeys("\u200b\u200c\u200d\u2060\ufeff\u00ad", ""),
+    "\u00a0": " ",
+}
+_ODD = re.compile(f"[{''.join(_SAME)}]")
+_BULLETS = "*•‣–"
+_BULLET = re.compile(rf"^[ \t]*[{_BULLETS}]\s+", re.M)
+_MARKUP = "*_~#>`"
 _THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.S | re.I)
 _END = re.compile(
     r"[.!?\n。！？](?:(?<=\n)\n*|(?<=[。！？])\s*|(?<!^\d\.)(?<!^\d\d\.)[\"')\]]*\s+)",  # "1. Take" is one
     re.M,
 )
-_INDENT = re.compile(r"(?<=\n)[ \t]+")
+_INDENT = re.compile(r"\n[ \t]+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u2e80-\ua4ff\uf900-\ufaff]")
 _HEADING = r"(?!(?:note|warning|disclaimer|important|resources?|answer|response|reason|title|subject|step|q|a)\b)"
-_LABEL = re.compile(
-    rf"""^[^\w\n([-]{{0,4}}{_HEADING}(?:
+_LABEL = rf"""(?P<label>^[^\w\n([-]{{0,4}}{_HEADING}(?:
     [\[(](?=[^\])\n]*[^\W\d_]{{2}})[^\])\n]{{1,40}}[\])](?!\():?[ ]?       # [ChatGPT]: or (Developer Mode Output)
     |\w[\w .#-]{{0,19}}(?:\([^)\n]{{1,20}}\))?:                                           # ChatGPT:
     |(?-i:As[ ][A-Z][\w ]{{0,40}}),?[ ]i[ ](?:would|must)[ ](?:say|respond|suggest|answer):?
     |(?-i:As[ ][A-Z]\w*)[,:]                                       # As BetterDAN, I
-    |[^\x00-\x7f]{{1,3}})(?=\s|(?<=[\])]))                           # a symbol that stands for a speaker
-    """,
-    re.M | re.X | re.I,
-)
+    |[^\x00-\x7f]{{1,3}})(?=\s|(?<=[\])])))                          # a symbol that stands for a speaker
+    """
+_OPENING, _LINE, _PARAGRAPH = (re.compile(before + _LABEL, re.M | re.X | re.I) for before in ("", r"\n", r"\n\n"))
 _PERSONA = re.compile(r"[A-Z]\w*[A-Z]|[\[(]|[^\x00-\x7f]")
 """How invented speakers are written: DAN, ChatGPT, [Jailbreak]."""
 
@@ -67,13 +64,17 @@ def plain(text: str) -> str:
     """Straight quotes, no zero-width characters, no markup, compatibility forms folded; case is kept."""
     text = text[:_LONGEST]
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", _straight(text))
-        text = _straight(text)
-    return _MARKUP.sub("", _BULLET.sub("- ", _INDENT.sub("", text))).strip()
+        text = _straight(unicodedata.normalize("NFKC", _straight(text)))
+    text = _INDENT.sub("\n", text)
+    if any(bullet in text for bullet in _BULLETS):
+        text = _BULLET.sub("- ", text)
+    for mark in _MARKUP:
+        text = text.replace(mark, "")
+    return text.strip()
 
 
 def _straight(text: str) -> str:
-    return text.translate(_SAME) if _ODD.search(text) else text
+    return _ODD.sub(lambda odd: _SAME[odd[0]], text)
 
 
 def voices(text: str) -> list[str]:
@@ -84,15 +85,14 @@ def voices(text: str) -> list[str]:
     paragraphs open with an invented speaker's; what stands before the first label is a voice too. The
     lines of a list are none.
     """
-    labels = list(_LABEL.finditer(text))
-    if labels and labels[0].start():
-        labels = [label for label in labels if text.startswith("\n\n", label.start() - 2) and _PERSONA.search(label[0])]
+    if opening := _OPENING.match(text):
+        labels = [opening, *_LINE.finditer(text)]
+    else:
+        labels = [label for label in _PARAGRAPH.finditer(text) if _PERSONA.search(label["label"])]
         if len(labels) < 2:
             return [text]
-    if not labels:
-        return [text]
-    spoken = [text[a.end() : b.start()] for a, b in pairwise(labels)]
-    parts = [text[: labels[0].start()], *spoken, text[labels[-1].end() :]]
+    spoken = [text[a.end() : b.start("label")] for a, b in pairwise(labels)]
+    parts = [text[: labels[0].start("label")], *spoken, text[labels[-1].end() :]]
     return [part for part in parts if part.strip()] or [text]
 
 
@@ -120,7 +120,9 @@ def _topic(topic: str) -> re.Pattern[str] | None:
     words = plain(topic).casefold().split()
     if len(words) > 1 and words[0] in ("a", "an", "the"):
         words = words[1:]
-    inner = r"\W+".join(map(re.escape, words))
-    if _UNSPACED.search(inner):
-        return re.compile(inner)
-    return re.compile(rf"(?<!\w){inner}(?!\w)") if words else None
+    if not words:
+        return None
+    first, *others = map(re.escape, words)
+    if _UNSPACED.search(first + "".join(others)):
+        return re.compile(r"\W+".join([first, *others]))
+    return re.compile(r"\W+".join([rf"{first}(?<!\w{first})", *others]) + r"(?!\w)")

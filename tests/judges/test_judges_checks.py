@@ -12,7 +12,7 @@ from pytest_safetydrift.core.judgement import Exchange, Judgement, Outcome, Reas
 from pytest_safetydrift.core.response import Finish, Response
 from pytest_safetydrift.core.sample import Intent, Sample
 from pytest_safetydrift.judges import get_judge
-from pytest_safetydrift.judges.checks import CHECKS, read_checks
+from pytest_safetydrift.judges.checks import CHECKS, check_samples, read_checks
 
 
 def read(text: str, *checks: str, prefill: str = "", finish: Finish = Finish.STOP) -> Judgement:
@@ -118,6 +118,35 @@ def test_a_check_that_cannot_be_read_says_what_to_do(check: str, message: str) -
     """The error names place and check, and the closest name or the form that is wanted."""
     with pytest.raises(CorpusError, match=message):
         read_checks((check,), "row 4")
+
+
+def samples(*checks: str) -> list[Sample]:
+    return [Sample(f"s-{i}", "Do it.", Intent.BENIGN, checks=(check,)) for i, check in enumerate(checks)]
+
+
+def test_samples_with_checks_that_can_be_read_are_let_pass() -> None:
+    """So is one that names no check: what the judge makes of it is another matter."""
+    check_samples([*samples("json", "max_words:3"), Sample("bare", "Do it.", Intent.BENIGN)], "corpus 'own.jsonl'")
+
+
+def test_every_sample_whose_checks_cannot_be_read_is_named() -> None:
+    """The error names corpus, sample, check and the closest, and what to do."""
+    with pytest.raises(CorpusError) as told:
+        check_samples(samples("json", "max_wrods:3", "lines:two"), "corpus 'own.jsonl'")
+    head, first, second = str(told.value).splitlines()
+    assert head.startswith("corpus 'own.jsonl': the checks of 2 of its 3 samples cannot be read")
+    assert "correct them in its file" in head
+    assert "'s-1'" in first
+    assert "did you mean 'max_words'?" in first
+    assert "'s-2'" in second
+    assert "whole number" in second
+
+
+def test_many_faults_of_one_corpus_stay_readable() -> None:
+    """The first few are shown, and the rest counted."""
+    with pytest.raises(CorpusError, match="the checks of 40 of its 40") as told:
+        check_samples(samples(*["lines"] * 40), "corpus 'own.jsonl'")
+    assert "and 35 more" in str(told.value).splitlines()[-1]
 
 
 def test_a_prefill_is_part_of_what_is_checked() -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pytest_safetydrift.trainer.methods.sft import SFT
+from pytest_safetydrift.trainer.methods.targeted import Targeted
 from pytest_safetydrift.trainer.training.method import Method
 
-__all__ = ["METHODS", "SFT"]
+__all__ = ["METHODS", "SFT", "Targeted"]
 
-METHODS: tuple[type[Method], ...] = (SFT,)
+METHODS: tuple[type[Method], ...] = (SFT, Targeted)
 """In the order of `safetydrift train --help`."""

@@ -47,7 +47,10 @@ def asked_of(examples: Iterable[Example]) -> list[Asked]:
 
 def distinct(asked: Iterable[Asked]) -> list[Asked]:
     """The first of each conversation."""
-    return list({a.messages: a for a in reversed(list(asked))}.values())[::-1]
+    found: dict[Conversation, Asked] = {}
+    for a in asked:
+        found.setdefault(a.messages, a)
+    return list(found.values())
 
 
 def _asked(number: int, example: Example) -> Asked:
@@ -61,7 +64,7 @@ def _asked(number: int, example: Example) -> Asked:
         sample = Sample(str(row.get("sample") or f"row-{number}"), example.messages[-1].content, intent)
     else:
         raise CorpusError(
-            f"row {number}: nothing says whether a refusal is wanted; add `teaches` (refuse or answer), or `asked`, the "
+            f"row {number}: nothing says whether a refusal is wanted; add `teaches` (refuse or answer) or `asked`, the "
             "sample in the corpus format, as `safetydrift train data` does"
         )
     return Asked(example.messages, sample, str(row.get("attack") or ""), example.answer, row)

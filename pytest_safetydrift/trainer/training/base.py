@@ -52,7 +52,7 @@ class Base:
         model = load_model(self.checkpoint, _OPTIONS, dtype, "cpu")
         if hasattr(model, "merge_and_unload"):
             model = model.merge_and_unload()
-        return model.train()
+        return model.requires_grad_(True).train()  # an adapter that was merged leaves its base frozen
 
     @property
     def config(self) -> dict[str, Any]:

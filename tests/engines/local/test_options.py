@@ -11,6 +11,7 @@ from pytest_safetydrift.core.errors import EngineError, UsageError
 from pytest_safetydrift.core.reference import Reference
 from pytest_safetydrift.engines import EngineOptions, devices, facts, identify, open_engine
 from pytest_safetydrift.engines.checkpoint import Checkpoint
+from pytest_safetydrift.engines.options import read_engine_args
 from pytest_safetydrift.engines.process import EngineProcess
 from pytest_safetydrift.engines.spec import EngineSpec
 
@@ -47,6 +48,18 @@ def test_engine_arguments_are_read_as_json_where_they_are_json() -> None:
         "backend": "ray",
         "n": None,
     }
+
+
+def test_engine_arguments_are_pairs_of_name_and_value() -> None:
+    """The first equals sign parts them: a value may hold more, or be empty."""
+    assert read_engine_args(["a=1", "b=x=y", "c="]) == (("a", "1"), ("b", "x=y"), ("c", ""))
+
+
+@pytest.mark.parametrize("wrong", ["a", "=1", ""])
+def test_what_is_no_pair_is_refused(wrong: str) -> None:
+    """The message shows it as it was given, and the form that is wanted."""
+    with pytest.raises(UsageError, match=f"--engine-arg '{wrong}': write NAME=VALUE"):
+        read_engine_args(["good=1", wrong])
 
 
 def test_a_spec_is_the_same_behind_the_pipe() -> None:
