@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.pytest_args = rest + after
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
-        return run(arguments)
+        code = run(arguments)
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        # what is still buffered would be written when Python ends, and fail once more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _SIGPIPE
     except SafetyDriftError as e:
         print(f"safetydrift: {e}", file=sys.stderr)
         return 2
@@ -109,25 +115,14 @@ def _judge(arguments: argparse.Namespace) -> int:
     table.require(arguments.prompt, arguments.response, *filter(None, [arguments.id]))
     lines = _judged(table, arguments)
     if arguments.out is None:
-        return _print_all(lines)
+        sys.stdout.writelines(lines)
+        return 0
     try:
         with arguments.out.open("w", encoding="ascii") as f:
             f.writelines(lines)
     except OSError as e:
         raise ReportError(f"{arguments.out}: {e}; name a writable file with --out") from e
     print(f"{len(table.rows)} answers judged: {arguments.out}")
-    return 0
-
-
-def _print_all(lines: Iterable[str]) -> int:
-    """Write to standard output; where its reader has gone (`| head`), end as the shell's own commands do."""
-    try:
-        sys.stdout.writelines(lines)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # what is still buffered would be written when Python ends, and fail once more
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _SIGPIPE
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from pytest_safetydrift.trainer.training.hugging import arguments, model_to_trai
 from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.option import option
 from pytest_safetydrift.trainer.training.order import draw_order
-from pytest_safetydrift.trainer.training.taught import taught
+from pytest_safetydrift.trainer.training.ranks import is_first
+from pytest_safetydrift.trainer.training.taught import one_class, taught
 from pytest_safetydrift.trainer.training.work import Fitted, Work
 
 __all__ = ["SFT", "fine_tune"]
@@ -40,8 +42,10 @@ class SFT(Tuning):
     def estimate(self) -> Estimate:
         """Counts the rows' tokens with the base's own tokenizer."""
         base = open_base(self.base)
-        rows, too_long = encode_all(base.tokenizer(), read_examples(self.inputs()), self.max_length)
+        examples = read_examples(self.inputs())
+        rows, too_long = encode_all(base.tokenizer(), examples, self.max_length)
         steps = self.steps_for(len(rows))
+        feared = one_class(e.row for e in examples)
         return Estimate(
             rows=len(rows),
             too_long=too_long,
@@ -49,12 +53,15 @@ class SFT(Tuning):
             tokens=_tokens(rows, self, steps),
             parameters=count_parameters(base.checkpoint),
             trained=count_trained(base.checkpoint, self.lora_rank, self.lora_targets),
+            notes=(feared,) if feared else (),
         )
 
     def fit(self, work: Work) -> Fitted:
         """See `Method`."""
         files = self.inputs()
         examples = read_examples(files)
+        if is_first() and (feared := one_class(e.row for e in examples)):
+            print(f"note: {feared}", file=sys.stderr)
         rows, too_long = encode_all(work.base.tokenizer(), examples, self.max_length)
         model = model_to_train(self, work.base)
         log = fine_tune(self, model, rows, work)

@@ -15,7 +15,7 @@ __all__ = ["add_method"]
 _EPILOG = """\
 Killed on the way, the same command goes on from the last whole step (in OUT.training). Several processes
 (on GPUs `accelerate launch` does as well):
-  torchrun --nproc_per_node 2 -m pytest_safetydrift.cli train {name} ...
+  torchrun --standalone --nproc_per_node 2 -m pytest_safetydrift.cli train {name} ...
 """
 
 

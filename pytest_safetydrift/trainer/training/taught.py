@@ -9,7 +9,7 @@ from pytest_safetydrift.attacks import get_attack
 from pytest_safetydrift.core.errors import SafetyDriftError
 from pytest_safetydrift.trainer.data.ways import families_of
 
-__all__ = ["taught"]
+__all__ = ["one_class", "taught"]
 
 
 def taught(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -29,3 +29,13 @@ def taught(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
                 attacks[attack] = (str(row.get("family") or attack),)
     families = dict.fromkeys(f for own in attacks.values() for f in own)
     return {"attacks": tuple(attacks), "families": tuple(families)}
+
+
+def one_class(rows: Iterable[Mapping[str, Any]]) -> str:
+    """What is to be feared of rows that all teach one thing, "" where they do not, or do not say."""
+    kinds = {row.get("teaches") for row in rows}
+    if kinds == {"refuse"}:
+        return "every row teaches a refusal: harmless requests will be refused as well; add benign replay"
+    if kinds == {"answer"}:
+        return "every row teaches an answer: what was refused may be answered; add refusals"
+    return ""

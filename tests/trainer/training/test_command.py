@@ -94,7 +94,7 @@ def test_two_processes_train_as_one(rows: Path, tmp_path: Path) -> None:
     """Each takes half of every batch, over gloo: losses and weights agree with one process within float noise."""
     one, two = tmp_path / "one", tmp_path / "two"
     subprocess.run([*CLI, *arguments(rows, one)], check=True, capture_output=True, env=ENVIRONMENT)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "0"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
     command = [*torchrun, "-m", *CLI[2:], *arguments(rows, two)]
     done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -116,3 +116,13 @@ def test_a_batch_that_processes_cannot_share_is_refused(rows: Path, tmp_path: Pa
     )
     assert done.returncode == 2
     assert "micro_batch must divide batch, got 5 and 8" in done.stderr
+
+
+def test_rows_of_one_kind_are_warned_of(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Refusals alone teach to refuse everything: allowed, and said, in the dry run and in training."""
+    alone = tmp_path / "alone.jsonl"
+    alone.write_text("".join(line + "\n" for line in rows.read_text().splitlines() if '"refuse"' in line))
+    assert main(["train", "sft", *arguments(alone, tmp_path / "out", "--dry-run")]) == 0
+    assert "every row teaches a refusal" in capsys.readouterr().out
+    assert main(["train", "sft", *arguments(alone, tmp_path / "out", "--steps", "1")]) == 0
+    assert "note: every row teaches a refusal" in capsys.readouterr().err
