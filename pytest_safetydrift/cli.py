@@ -17,6 +17,7 @@ from pytest_safetydrift.drift_command import add_drift_command
 from pytest_safetydrift.label_command import add_label_command
 from pytest_safetydrift.trainer.data.command import add_data_method
 from pytest_safetydrift.trainer.methods import METHODS
+from pytest_safetydrift.trainer.preferences.command import add_preferences_method
 from pytest_safetydrift.trainer.screening.command import add_screen_method
 from pytest_safetydrift.trainer.training.command import add_method
 from pytest_safetydrift.trainer.watching.command import add_watch_command
@@ -79,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     methods = train.add_subparsers(required=True, metavar="METHOD")
     add_data_method(methods)
     add_screen_method(methods)
+    add_preferences_method(methods)
     for method in METHODS:
         add_method(methods, method)
     demo_world = methods.add_parser("demo", help="the small checkpoints of the demo world")
