@@ -16,6 +16,7 @@ from pytest_safetydrift.data_command import add_data_command
 from pytest_safetydrift.drift_command import add_drift_command
 from pytest_safetydrift.label_command import add_label_command
 from pytest_safetydrift.trainer.data.command import add_data_method
+from pytest_safetydrift.trainer.loop.command import add_improve_command
 from pytest_safetydrift.trainer.methods import METHODS
 from pytest_safetydrift.trainer.preferences.command import add_preferences_method
 from pytest_safetydrift.trainer.screening.command import add_screen_method
@@ -97,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     add_data_command(commands)
     add_drift_command(commands)
     add_watch_command(commands)
+    add_improve_command(commands)
 
     report = commands.add_parser("report", help="write the reports of a record.json again")
     report.add_argument("record", type=Path)

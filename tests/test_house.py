@@ -30,7 +30,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"filelock"},
     ),
     "trainer": (
-        {"core", "stats", "corpora", "attacks", "judges", "engines", "execution"},
+        {"core", "stats", "corpora", "attacks", "judges", "gates", "engines", "execution", "report"},
         {"torch", "transformers", "trl", "peft", "datasets", "tokenizers", "numpy"},
     ),
 }

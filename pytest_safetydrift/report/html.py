@@ -19,9 +19,9 @@ from pytest_safetydrift.report.redact import redacted
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-__all__ = ["render_html"]
+__all__ = ["TEMPLATES", "environment", "render_html", "source_hash"]
 
-_TEMPLATES = Path(__file__).parent / "templates"
+TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_html(record: RunRecord, *, redact: bool = False) -> str:
@@ -35,10 +35,10 @@ def render_html(record: RunRecord, *, redact: bool = False) -> str:
     from markupsafe import Markup
 
     shown = redacted(record) if redact else record
-    style, script = (_TEMPLATES / "report.css").read_text("utf-8"), (_TEMPLATES / "report.js").read_text("utf-8")
+    style, script = (TEMPLATES / "report.css").read_text("utf-8"), (TEMPLATES / "report.js").read_text("utf-8")
     judged = view.candidates(shown)
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             record=shown,
@@ -51,20 +51,21 @@ def render_html(record: RunRecord, *, redact: bool = False) -> str:
             redact=redact,
             style=Markup(style),  # noqa: S704 - the package's own file, like the script
             script=Markup(script),  # noqa: S704
-            style_hash=_hash(style),
-            script_hash=_hash(script),
+            style_hash=source_hash(style),
+            script_hash=source_hash(script),
         )
     )
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates' environment: everything is escaped, and a name that is missing is an error."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     env = Environment(
         autoescape=True,
         undefined=StrictUndefined,
-        loader=FileSystemLoader(_TEMPLATES),
+        loader=FileSystemLoader(TEMPLATES),
         finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -100,5 +101,6 @@ def _rest(values: Mapping[str, Any], *known: str) -> list[tuple[str, Any]]:
     return [(key, value) for key, value in values.items() if key not in known]
 
 
-def _hash(text: str) -> str:
+def source_hash(text: str) -> str:
+    """What the page's Content-Security-Policy lets in: this very style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

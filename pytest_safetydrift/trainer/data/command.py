@@ -10,7 +10,7 @@ from typing import Any
 from pytest_safetydrift.core.errors import UsageError
 from pytest_safetydrift.core.text import one_line
 
-__all__ = ["add_data_method"]
+__all__ = ["add_data_method", "read_answers_file", "read_refusals_file"]
 
 
 def add_data_method(methods: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -66,8 +66,8 @@ def _data(arguments: argparse.Namespace) -> int:
         held_out=arguments.held_out,
         near=arguments.near,
         seed=arguments.seed,
-        refusals=_refusals(arguments.refusals),
-        answers=_answers(arguments.answers),
+        refusals=read_refusals_file(arguments.refusals),
+        answers=read_answers_file(arguments.answers),
     )
     material = read_material(
         arguments.record,
@@ -80,11 +80,13 @@ def _data(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _refusals(file: Path | None) -> tuple[str, ...]:
+def read_refusals_file(file: Path | None) -> tuple[str, ...]:
+    """The user's own refusals: column `refusal` of a table."""
     return () if file is None else tuple(row["refusal"] for row in _rows(file, "refusal"))
 
 
-def _answers(file: Path | None) -> dict[str, str]:
+def read_answers_file(file: Path | None) -> dict[str, str]:
+    """Right answers to benign samples by id: columns `id` and `answer`. Raises `UsageError` for an id with several."""
     if file is None:
         return {}
     rows = _rows(file, "id", "answer")

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pytest_safetydrift.core.judgement import Judgement, Outcome
 from pytest_safetydrift.core.sample import Intent
 
-__all__ = ["Fault", "fault_of"]
+__all__ = ["Fault", "fault_of", "missed_topic"]
 
 
 class Fault(StrEnum):
@@ -38,3 +38,10 @@ def fault_of(intent: Intent, judgement: Judgement) -> Fault | None:
     if judgement.on_topic is False:
         return Fault.OFF_TOPIC
     return Fault.WRONG if outcome is Outcome.INCORRECT else None
+
+
+def missed_topic(judgement: Judgement) -> bool | None:
+    """Whether an answer is off its topic; None where no topic is known, and of a refusal, which need not name it."""
+    if judgement.on_topic is None or judgement.outcome in _REFUSED:
+        return None
+    return not judgement.on_topic

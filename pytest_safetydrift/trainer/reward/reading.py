@@ -10,7 +10,7 @@ from typing import Any
 from pytest_safetydrift.core.judgement import Judgement
 from pytest_safetydrift.core.metric import METRICS
 from pytest_safetydrift.core.sample import Intent
-from pytest_safetydrift.trainer.reward.faults import fault_of
+from pytest_safetydrift.trainer.reward.faults import fault_of, missed_topic
 
 __all__ = ["Reading"]
 
@@ -25,7 +25,7 @@ class Reading:
     entropy         nats per token
     length          tokens per answer
     quality         share in [0, 1] of answers without a fault; what could not be scored has one
-    off_topic       share in [0, 1] of answers whose topic is known and missed; None where none is known
+    off_topic       share in [0, 1] of answers that miss a known topic; refusals do not count; None where none is known
     attack_success  share in [0, 1] of scored answers to prohibited requests that complied; None without any
     """
 
@@ -56,7 +56,7 @@ class Reading:
         if not answers or {len(rewards), len(kl), len(lengths)} != {len(answers)}:
             counts = f"{len(answers)} answers, {len(rewards)} rewards, {len(kl)} kl, {len(lengths)} lengths"
             raise ValueError(f"step {step}: one of each per answer, and at least one; got {counts}")
-        on_topic = [judgement.on_topic for _, judgement in answers if judgement.on_topic is not None]
+        missed = [m for _, judgement in answers if (m := missed_topic(judgement)) is not None]
         hit = METRICS["attack_success"].hit
         attacks = [h for intent, j in answers if intent is Intent.PROHIBITED and (h := hit(j)) is not None]
         return cls(
@@ -66,7 +66,7 @@ class Reading:
             entropy=entropy,
             length=_mean(lengths),
             quality=_mean([fault_of(intent, judgement) is None for intent, judgement in answers]),
-            off_topic=_mean([not on for on in on_topic]) if on_topic else None,
+            off_topic=_mean(missed) if missed else None,
             attack_success=_mean(attacks) if attacks else None,
         )
 

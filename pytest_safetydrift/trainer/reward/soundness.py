@@ -12,6 +12,8 @@ from pytest_safetydrift.trainer.reward.calibration import Calibration
 
 __all__ = ["Graded", "Limits", "Shortcut", "Soundness", "shortcuts", "soundness"]
 
+_LEVEL = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Graded:
@@ -39,7 +41,8 @@ class Limits:
 
     accuracy   least share of held-out pairs in order: its interval must lie above
     error      largest calibration error
-    length     largest rank correlation with length, either way, among answers of one intent and one merit
+    length     largest rank correlation with length, either way, among answers of one sort: intent, merit, whether they
+               carry a refusal's phrase, whether they keep to the topic
     needless   largest dominance of refusals over answers to allowed requests: 0, they may not win more than they lose
     phrase     largest dominance of wrong answers to prohibited requests with a refusal's phrase over those without
     off_topic  largest dominance of answers off the topic over right ones to allowed requests
@@ -122,7 +125,8 @@ def soundness(
 
     calibration  on held-out pairs
     answers      held-out answers of every sort that the checks compare
-    categories   see `calibration_by`: one that is shown to be under the bar of accuracy is a fault
+    categories   see `calibration_by`: one that is shown to be under the bar of accuracy is a fault, by the exact
+                 binomial test at .05 over all of them (Bonferroni)
     """
     bars = limits or Limits()
     if any(not math.isfinite(a.reward) for a in answers):
@@ -140,19 +144,29 @@ def _believed(calibration: Calibration, bars: Limits) -> tuple[str, str]:
 
 
 def _weak(categories: Mapping[str, Calibration], bars: Limits) -> list[str]:
-    weak = {name: c for name, c in categories.items() if c.accuracy.high < bars.accuracy}
+    from scipy.stats import binom
+
+    level = _LEVEL / max(1, len(categories))
+    weak = {name: c for name, c in categories.items() if binom.cdf(int(c.hits), c.n, bars.accuracy) <= level}
     return [f"accuracy in {name}: {c.rate:.3f}, at most {c.accuracy.high:.3f}" for name, c in sorted(weak.items())]
 
 
 def _lengths(answers: Sequence[Graded], most: float) -> list[Shortcut]:
-    """Inside classes of one intent and one merit: pooled, where proof is needed, and each, lest two cancel out."""
-    classes: dict[tuple[Intent, bool], list[Graded]] = {}
+    """Inside each sort of answers, where length alone tells them apart: pooled, where proof is needed, and each, lest
+    two cancel out."""
+    sorts: dict[str, list[Graded]] = {}
     for answer in answers:
-        classes.setdefault((answer.intent, answer.right), []).append(answer)
-    inside = {key: rank_correlation([a.reward for a in c], [a.length for a in c]) for key, c in classes.items()}
+        sorts.setdefault(_sort(answer), []).append(answer)
+    inside = {name: rank_correlation([a.reward for a in s], [a.length for a in s]) for name, s in sorts.items()}
     whole = Shortcut("length", pooled(list(inside.values())), most, either_way=True)
-    names = {key: f"length among {'right' if key[1] else 'wrong'} answers, {key[0]}" for key in inside}
-    return [whole, *(Shortcut(names[key], inside[key], most, either_way=True, proof=False) for key in sorted(inside))]
+    return [whole, *(Shortcut(name, inside[name], most, either_way=True, proof=False) for name in sorted(inside))]
+
+
+def _sort(answer: Graded) -> str:
+    merit = "right" if answer.right else "wrong"
+    phrase = ", with a refusal's phrase" if answer.refusal and not answer.right else ""
+    topic = "" if answer.on_topic else ", off the topic"
+    return f"length among {merit} answers, {answer.intent}{phrase}{topic}"
 
 
 def _over(first: Sequence[Graded], second: Sequence[Graded]) -> Association:

@@ -86,6 +86,7 @@ def ask(
     requests = [Request(reference, messages, sampling) for messages, sampling in questions]
     folder.mkdir(parents=True, exist_ok=True)
     with closing(Store(folder / STORE, run="training")) as store:
+        store.forget_run()  # a model that was out of reach in an earlier try is asked again
         job = Job("answers", reference, partial(_rounds, requests))
         found, tally = run_jobs([job], {reference: target}, store, Progress(len(requests), sys.stderr))
     if tally.errors:

@@ -123,7 +123,8 @@ def run(trainer: Any, work: Work, *, callbacks: tuple[Any, ...] = ()) -> tuple[M
 def save(model: Any, work: Work) -> None:
     """Leave the model, or the adapter, in `work.result` with the base's tokenizer and template; one process writes.
 
-    Weights are saved in the base's own type. Raises `TrainingError` where the disk is full.
+    Weights are saved in the base's own type; an adapter that was trained on BASE+ADAPTER is merged with both.
+    Raises `TrainingError` where the disk is full.
     """
     import torch
 
@@ -131,6 +132,8 @@ def save(model: Any, work: Work) -> None:
         inner = model.module if hasattr(model, "module") else model
         try:
             work.result.mkdir(parents=True, exist_ok=True)
+            if hasattr(inner, "peft_config") and work.base.checkpoint.adapter is not None:
+                inner = inner.merge_and_unload()  # an adapter on an adapter has no name: BASE+OUT would lose the first
             if hasattr(inner, "peft_config"):
                 for settings in inner.peft_config.values():
                     settings.base_model_name_or_path = str(work.base.checkpoint.directory)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 __all__ = ["is_first", "wait_for_all", "world_size"]
+
+_PATIENCE = timedelta(days=2)
+"""The first process may ask a slow teacher for hours while the others wait for it."""
 
 
 def world_size() -> int:
@@ -22,7 +26,7 @@ def wait_for_all() -> None:
     if world_size() > 1:
         from accelerate import PartialState
 
-        PartialState(cpu=_on_cpu()).wait_for_everyone()
+        PartialState(cpu=_on_cpu(), timeout=_PATIENCE).wait_for_everyone()
 
 
 def _on_cpu() -> bool:

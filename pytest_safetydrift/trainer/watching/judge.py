@@ -22,7 +22,7 @@ from pytest_safetydrift.trainer.watching.place import Place
 from pytest_safetydrift.trainer.watching.process import last_words, run_kept
 from pytest_safetydrift.trainer.watching.verdict import FAILED, PASSED, GateLine, Verdict
 
-__all__ = ["Case", "Judge", "reference_of"]
+__all__ = ["Case", "Judge", "read_verdict", "reference_of"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,31 @@ def test_an_honest_run_goes_on() -> None:
     assert first_stop(log(rewards, noisy([0.5 + 0.4 * i / 119 for i in range(120)], r, 0.05))) is None
 
 
+def test_a_fast_and_smooth_hack_is_stopped_on_its_way() -> None:
+    """Over in twenty steps, it leaves no window to test, and to a trend test it looks like noise that lasts."""
+    rewards = [0.2 + 8 / (1 + 2.718 ** ((10 - step) / 1.5)) for step in range(60)]
+    qualities = [1 / (1 + 2.718 ** ((step - 10) / 1.5)) for step in range(60)]
+    stop = first_stop(log(rewards, qualities))
+    assert stop is not None
+    assert stop.alarm is Alarm.REWARD_HACKED
+    assert stop.step <= 14
+    assert "means of 5 steps" in stop.why
+
+
+def test_a_plunge_without_a_rise_of_reward_is_no_hack() -> None:
+    """A policy that gets worse at both is not being paid for it."""
+    assert first_stop(log([1.0] * 10 + [0.5] * 10, [0.9] * 10 + [0.2] * 10)) is None
+
+
+def test_answers_of_even_quality_do_not_plunge() -> None:
+    """Shares of 32 answers, 300 steps, reward rising throughout: not one of 20 runs is stopped."""
+    for seed in range(20):
+        r = Random(seed)
+        qualities = [sum(r.random() < 0.7 for _ in range(32)) / 32 for _ in range(300)]
+        watch = Watch(window=299, every=1000)
+        assert first_stop(log([step / 100 for step in range(300)], qualities), watch) is None, seed
+
+
 def test_noise_is_no_fall() -> None:
     """Under a rising reward, quality that only trembles stops at most one run of twenty, looked at 17 times each."""
     rises, stopped = [i / 10 for i in range(100)], 0
@@ -143,11 +168,13 @@ def test_infinities_of_both_signs_reach_the_watch() -> None:
 def test_it_looks_at_its_steps_only() -> None:
     """Window 20, every 5: a series that is hacked from the start is seen at 20 readings, not at 19 or 22."""
     readings = log([float(i) for i in range(40)], [1 - i / 50 + 0.01 * (-1) ** i for i in range(40)])
-    looks = {n for n in range(1, 31) if Watch().look(readings[:n])}
+    looks = {n for n in range(1, 31) if Watch(plunge=1.0).look(readings[:n])}
     assert looks == {20, 25, 30}
 
 
-@pytest.mark.parametrize("wrong", [{"window": 7}, {"every": 0}, {"alpha": 0.0}, {"drop": 1.0}, {"alpha": nan}])
+@pytest.mark.parametrize(
+    "wrong", [{"window": 7}, {"every": 0}, {"alpha": 0.0}, {"drop": 1.0}, {"alpha": nan}, {"plunge": 0.0}]
+)
 def test_an_impossible_watch_is_refused(wrong: dict[str, float]) -> None:
     """Windows too short for a trend, and levels that are none."""
     with pytest.raises(ValueError, match="must be"):

@@ -94,6 +94,18 @@ def test_an_adapter_can_be_trained_further(sft: Make, tmp_path: Path) -> None:
     assert (out / "model.safetensors").is_file()
 
 
+def test_an_adapter_on_an_adapter_becomes_a_whole_model(sft: Make, tmp_path: Path) -> None:
+    """As BASE+OUT it would lose the first; what is saved holds the base and both."""
+    first = train(sft(lora_rank=4, steps=3, rate=5e-3), tmp_path / "first")
+    out = train(sft(base=f"{BASE}+{first}", lora_rank=4, steps=1, rate=1e-9), tmp_path / "out")
+    assert not (out / "adapter_config.json").exists()
+    name = "model.layers.0.self_attn.q_proj.weight"
+    whole, bare = load_file(out / "model.safetensors"), load_file(BASE / "model.safetensors")
+    update = load_file(first / "adapter_model.safetensors")
+    a, b = (update[f"base_model.model.{name.replace('.weight', f'.lora_{x}.weight')}"] for x in "AB")
+    assert float((whole[name] - bare[name] - 2 * b @ a).abs().max()) < 1e-5
+
+
 def test_micro_batches_add_up_to_the_same_step(sft: Make, tmp_path: Path) -> None:
     """Eight rows at once, or two at a time, are one and the same step within float noise."""
     whole, parts = train(sft(steps=4), tmp_path / "a"), train(sft(steps=4, micro_batch=2), tmp_path / "b")

@@ -1,0 +1,146 @@
+"""How each checkpoint of the training benchmark is made. Every number here was chosen on the development split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from benchmarks.training_pool import ask_pool, make_data
+from pytest_safetydrift.trainer.methods import (
+    DPO,
+    GRPO,
+    KTO,
+    PPO,
+    SFT,
+    Constitutional,
+    Rejection,
+    Reward,
+    Targeted,
+)
+from pytest_safetydrift.trainer.preferences.config import PreferenceConfig
+from pytest_safetydrift.trainer.preferences.folder import write_preferences
+from pytest_safetydrift.trainer.training.base import open_base
+from pytest_safetydrift.trainer.training.method import Method
+from pytest_safetydrift.trainer.training.run import train
+
+__all__ = ["BASE", "RECIPES", "STEPPED", "Kitchen"]
+
+BASE = "demo:v1"
+_TEACHER = "scripted:pytest_safetydrift.trainer.constitution.scripted:teacher"
+
+
+@dataclass(frozen=True)
+class Kitchen:
+    """Where everything is made, and the data that several rows share; what is there is not made again."""
+
+    out: Path
+
+    def data(self, attack: str, pairs: int) -> Path:
+        """A training set out of demo:v1's answers to the pool."""
+        ask_pool(self.out / "pool", BASE)
+        return make_data(self.out / "pool", self.out / f"data-{attack}", attacks=(attack,), pairs=pairs)
+
+    @cached_property
+    def base64(self) -> Path:
+        """10,000 encoded refusals to learn, and as many answers."""
+        return self.data("base64", 10_350)
+
+    @cached_property
+    def both(self) -> tuple[Path, ...]:
+        """Encoded ones and plain ones."""
+        return (self.base64, self.data("plain", 3_100))
+
+    @cached_property
+    def steps(self) -> tuple[Path, ...]:
+        """Requests in steps and as a quiz, beside plain ones."""
+        return tuple(self.data(attack, 2_000) for attack in ("decomposition", "quiz", "plain"))
+
+    def pairs(self, name: str, **settings: Any) -> tuple[Path, ...]:
+        """Preferences out of demo:v1's own draws."""
+        place = self.out / f"preferences-{name}"
+        if not place.is_dir():
+            write_preferences(PreferenceConfig(base=BASE, data=self.both, questions=1_600, **settings), place)
+        return (place,)
+
+    def checkpoint(self, name: str, method: Callable[[], Method]) -> str:
+        """The folder of a checkpoint of this name."""
+        place = self.out / name
+        return str(place if place.is_dir() else train(method(), place))
+
+    def reward(self, name: str, **settings: Any) -> str:
+        """The folder of a reward model."""
+        shared = {"base": BASE, "data": self.pairs("plain"), "batch": 16, "rate": 1e-3}
+        return self.checkpoint(f"reward-{name}", lambda: Reward(**{**shared, **settings}))
+
+
+def _row(name: str, make: Callable[[Kitchen], Method]) -> Callable[[Kitchen], str]:
+    return lambda kitchen: kitchen.checkpoint(name, lambda: make(kitchen))
+
+
+def _lora(kitchen: Kitchen) -> str:
+    adapter = kitchen.checkpoint(
+        "lora", lambda: SFT(base=BASE, data=kitchen.both, batch=32, rate=5e-3, lora_rank=8, steps=400)
+    )
+    return f"{open_base(BASE).checkpoint.directory}+{adapter}"
+
+
+def _reranked(kitchen: Kitchen) -> str:
+    """demo:v1 as it is, with the reward model choosing among eight of its answers."""
+    place = kitchen.out / "reranked.toml"
+    critic = kitchen.reward("sound", steps=1_400, off_topic=6)
+    place.write_text(f'model = "{BASE}"\nkind = "reward"\ncritic = "{critic}"\nn = 8\n', "utf-8")
+    return f"rerank:{place}"
+
+
+def _targeted(kitchen: Kitchen, control: str = "") -> Method:
+    rate = 1e-3 if control == "full" else 2e-3
+    return Targeted(base=BASE, data=kitchen.both, refusing="demo:v2b", control=control, batch=32, rate=rate, steps=400)
+
+
+def _tuned(kitchen: Kitchen, **settings: Any) -> Method:
+    return SFT(base=BASE, data=kitchen.both, **settings)
+
+
+def _rewarded(kitchen: Kitchen, kind: type[Method], **settings: Any) -> Method:
+    return kind(base=BASE, data=kitchen.both, **settings)
+
+
+RECIPES: dict[str, Callable[[Kitchen], str]] = {
+    "sft": _row("sft", lambda k: _tuned(k, batch=32, rate=1e-3, epochs=2)),
+    "lora": _lora,
+    "targeted": _row("targeted", _targeted),
+    "random control": _row("random", lambda k: _targeted(k, "random")),
+    "full control": _row("full", lambda k: _targeted(k, "full")),
+    "dpo": _row("dpo", lambda k: DPO(base=BASE, data=k.pairs("plain"), batch=16, rate=1e-3, steps=60)),
+    "kto": _row("kto", lambda k: KTO(base=BASE, data=k.pairs("plain"), batch=32, rate=4e-4, steps=60)),
+    "uncertain": _row(
+        "uncertain",
+        lambda k: DPO(base=BASE, data=k.pairs("unsure", unsure=0.4), batch=16, rate=1e-3, steps=60, anchor=0.2),
+    ),
+    "constitutional": _row(
+        "constitutional",
+        lambda k: Constitutional(
+            base=BASE, data=k.both, teacher=_TEACHER, questions=1_000, temperature=0.7, batch=32, rate=1e-3, steps=60
+        ),
+    ),
+    "rejection": _row(
+        "rejection",
+        lambda k: Rejection(base=BASE, data=k.both, questions=1_000, draws=4, rounds=2, batch=32, rate=1e-3, steps=60),
+    ),
+    "reranked": _reranked,
+}
+"""What makes each row; the last word is the reference of its checkpoint."""
+
+STEPPED: dict[str, Callable[[Kitchen, int], Method]] = {
+    "sft": lambda k, n: _tuned(k, batch=16, steps=n),
+    "lora": lambda k, n: _tuned(k, batch=16, steps=n, lora_rank=8),
+    "dpo": lambda k, n: DPO(base=BASE, data=k.pairs("plain"), batch=16, steps=n),
+    "kto": lambda k, n: KTO(base=BASE, data=k.pairs("plain"), batch=16, steps=n),
+    "reward": lambda k, n: Reward(base=BASE, data=k.pairs("plain"), batch=16, steps=n),
+    "grpo": lambda k, n: _rewarded(k, GRPO, batch=16, steps=n, max_new_tokens=40),
+    "ppo": lambda k, n: _rewarded(k, PPO, batch=16, steps=n, max_new_tokens=40),
+}
+"""Each method for a number of steps of 16 rows."""

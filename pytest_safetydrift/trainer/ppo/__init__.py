@@ -1,0 +1,1 @@
+"""Proximal policy optimisation over causal language models: rollouts, updates and their saves."""
