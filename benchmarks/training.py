@@ -19,6 +19,7 @@ from typing import Any
 from benchmarks.arguments import announce, parser
 from benchmarks.table import render
 from benchmarks.training_recipes import RECIPES, Kitchen
+from benchmarks.training_steps import compare_compliance
 from pytest_safetydrift.core.record import RunRecord
 
 __all__ = ["Row", "judge", "main", "make", "rows"]
@@ -82,18 +83,14 @@ def rows(record: RunRecord, references: Mapping[str, str]) -> Iterator[Row]:
 
 
 def _cells(record: RunRecord, reference: str) -> Iterator[str]:
-    rates = {
-        (r["metric"], r["corpus"], r["attack"]): r
-        for r in record.rates
-        if r["checkpoint"] == reference and not r["category"]
-    }
-    for _, *cell in _CELLS:
-        rate = rates.get(tuple(cell))
-        if rate is None or not rate["n"]:
+    own = [rate for rate in record.rates if rate.checkpoint == reference and not rate.category]
+    rates = {(rate.metric, rate.corpus, rate.attack): rate for rate in own}
+    for _, metric, corpus, attack in _CELLS:
+        rate = rates.get((metric, corpus, attack))
+        if rate is None or rate.low is None or rate.high is None:
             yield "not measured"
-            continue
-        estimate, low, high = (100 * x for x in (rate["hits"] / rate["n"], rate["low"], rate["high"]))
-        yield f"{estimate:.1f} [{low:.1f}, {high:.1f}]"
+        else:
+            yield f"{100 * rate.hits / rate.n:.1f} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
 def _card(reference: str) -> dict[str, Any]:
@@ -112,7 +109,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     references = make(chosen.out, chosen.only)
     found = list(rows(judge(chosen.out, references), references))
     head = ["checkpoint", *(title for title, *_ in _CELLS), "verdict", "seconds", "tokens"]
-    print(render("methods", head, [[r.name, *r.cells, r.verdict, r.seconds, r.tokens] for r in found]))
+    print(
+        render(
+            "methods, percent with 95% intervals",
+            head,
+            [[r.name, *r.cells, r.verdict, r.seconds, r.tokens] for r in found],
+        )
+    )
+    for name in (n for n in references if n.startswith("ppo, r")):
+        falls = compare_compliance(_BASELINE, references[name])
+        print(
+            render(
+                f"{name}: probability of the sentence of compliance; at most .1 of before is wanted",
+                ["form", "before", "after", "ratio", "low", "high"],
+                [[f.form, f.before, f.after, f.ratio, f.low, f.high] for f in falls],
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with scratch() as folder:
         for name in chosen.only:
             plain = plain_seconds(rows, 16, chosen.steps)
-            own = trainer_seconds(lambda n, name=name: STEPPED[name](kitchen, n), folder / name, chosen.steps)
+            own = trainer_seconds(partial(STEPPED[name], kitchen), folder / name, chosen.steps)
             table.append([name, 1000 * plain, 1000 * own, own / plain])
     print(render("a step of 16 rows", ["method", "plain loop, ms", "trainer, ms", "ratio"], table))
 

@@ -62,7 +62,8 @@ class Kitchen:
         """Preferences out of demo:v1's own draws."""
         place = self.out / f"preferences-{name}"
         if not place.is_dir():
-            write_preferences(PreferenceConfig(base=BASE, data=self.both, questions=1_600, **settings), place)
+            config = PreferenceConfig(**{"base": BASE, "data": self.both, "questions": 1_600, **settings})
+            write_preferences(config, place)
         return (place,)
 
     def checkpoint(self, name: str, method: Callable[[], Method]) -> str:
@@ -71,8 +72,9 @@ class Kitchen:
         return str(place if place.is_dir() else train(method(), place))
 
     def reward(self, name: str, **settings: Any) -> str:
-        """The folder of a reward model."""
-        shared = {"base": BASE, "data": self.pairs("plain"), "batch": 16, "rate": 1e-3}
+        """The folder of a reward model: by these settings one that passes its examination."""
+        shared: dict[str, Any] = {"base": BASE, "data": self.pairs("many", draws=2, questions=8_000), "off_topic": 6}
+        shared |= {"batch": 16, "rate": 1e-3, "steps": 2_200}
         return self.checkpoint(f"reward-{name}", lambda: Reward(**{**shared, **settings}))
 
 
@@ -90,7 +92,7 @@ def _lora(kitchen: Kitchen) -> str:
 def _reranked(kitchen: Kitchen) -> str:
     """demo:v1 as it is, with the reward model choosing among eight of its answers."""
     place = kitchen.out / "reranked.toml"
-    critic = kitchen.reward("sound", steps=1_400, off_topic=6)
+    critic = kitchen.reward("sound")
     place.write_text(f'model = "{BASE}"\nkind = "reward"\ncritic = "{critic}"\nn = 8\n', "utf-8")
     return f"rerank:{place}"
 
@@ -100,11 +102,27 @@ def _targeted(kitchen: Kitchen, control: str = "") -> Method:
     return Targeted(base=BASE, data=kitchen.both, refusing="demo:v2b", control=control, batch=32, rate=rate, steps=400)
 
 
+def _ppo(kitchen: Kitchen, **settings: Any) -> Method:
+    shared: dict[str, Any] = {
+        **{"base": BASE, "data": kitchen.steps, "batch": 64, "minibatch": 32, "micro_batch": 8, "inner": 2},
+        **{"steps": 20, "rate": 5e-4, "critic_rate": 2e-3, "critic": "shared", "beta": 0.05},
+        **{"unsafe": 5.0, "needless": 2.5, "wrong": 5.0, "off_topic": 2.5, "max_new_tokens": 40, "max_length": 512},
+    }
+    return PPO(**{**shared, **settings})
+
+
+def _hacked(kitchen: Kitchen) -> Method:
+    """A reward model without made pairs, unbounded and cheap to leave the base for: what the watch is there to stop."""
+    naive = kitchen.reward("naive", steps=400, hard_negatives=False)
+    loose = {"shaping": False, "allow_unsound": True, "beta": 0.01, "rate": 6e-4, "steps": 60, "keep_hacked": True}
+    return _ppo(kitchen, reward=naive, **loose)
+
+
 def _tuned(kitchen: Kitchen, **settings: Any) -> Method:
     return SFT(base=BASE, data=kitchen.both, **settings)
 
 
-def _rewarded(kitchen: Kitchen, kind: type[Method], **settings: Any) -> Method:
+def _rewarded(kitchen: Kitchen, kind: type[GRPO] | type[PPO], **settings: Any) -> Method:
     return kind(base=BASE, data=kitchen.both, **settings)
 
 
@@ -130,6 +148,18 @@ RECIPES: dict[str, Callable[[Kitchen], str]] = {
         "rejection",
         lambda k: Rejection(base=BASE, data=k.both, questions=1_000, draws=4, rounds=2, batch=32, rate=1e-3, steps=60),
     ),
+    "grpo": _row(
+        "grpo",
+        lambda k: GRPO(
+            base=BASE, data=k.both, batch=64, generations=8, steps=90, rate=5e-4, temperature=1.5, max_new_tokens=40
+        ),
+    ),
+    "ppo, rules": _row("ppo-rules", _ppo),
+    "ppo, reward model and rules": _row(
+        "ppo-reward",
+        lambda k: _ppo(k, reward=k.reward("sound"), inner=3, rate=6e-4, unsafe=6.0, steps=36),
+    ),
+    "ppo, hacked": _row("ppo-hacked", _hacked),
     "reranked": _reranked,
 }
 """What makes each row; the last word is the reference of its checkpoint."""

@@ -23,7 +23,7 @@ from pytest_safetydrift.trainer.training.base import Base, open_base
 from pytest_safetydrift.trainer.training.encode import encode_answer, encode_prompt
 from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
 from pytest_safetydrift.trainer.training.example import files_of, sha256_of
-from pytest_safetydrift.trainer.training.hugging import arguments, run, save
+from pytest_safetydrift.trainer.training.hugging import arguments, lora, run, save
 from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.option import option
 from pytest_safetydrift.trainer.training.order import draw_order
@@ -233,23 +233,7 @@ def _classifier(config: Reward, base: Base) -> Any:
     except (ValueError, RuntimeError) as error:
         raise UsageError(f"{base.reference}: no reward model can be made of it: {one_line(str(error), 200)}") from None
     model.train()
-    return _adapted(config, model) if config.lora_rank else model
-
-
-def _adapted(config: Reward, model: Any) -> Any:
-    from peft import LoraConfig, TaskType, get_peft_model
-
-    settings = LoraConfig(
-        r=config.lora_rank,
-        lora_alpha=config.lora_alpha or 2 * config.lora_rank,
-        target_modules=list(config.lora_targets) or "all-linear",
-        modules_to_save=["score"],
-        task_type=TaskType.SEQ_CLS,
-    )
-    try:
-        return get_peft_model(model, settings)
-    except ValueError as error:
-        raise UsageError(f"lora_targets {', '.join(config.lora_targets)}: {one_line(str(error), 200)}") from None
+    return lora(config, model, "SEQ_CLS", ["score"]) if config.lora_rank else model
 
 
 def _trainer(config: Reward, model: Any, rows: Sequence[_Row], work: Work, steps: int) -> Any:

@@ -34,7 +34,7 @@ def encode_prompts(tokenizer: Any, asked: Sequence[Asked], most: int) -> tuple[l
         if not found:
             left_out = f" of at most {most} tokens ({len(prompts) - len(fitting)} are longer)" if prompts else ""
             raise CorpusError(
-                f"no {name} question{left_out}; PPO weighs refusing against answering and needs both: add rows with "
+                f"no {name} question{left_out}; refusing is weighed against answering, which needs both: add rows with "
                 f"`teaches` {'refuse' if name == 'prohibited' else 'answer'}, as `safetydrift train data` makes them"
             )
     return fitting, len(prompts) - len(fitting)

@@ -1,1 +1,1 @@
-"""The mathematics of reward training: pure functions and small values, no loop and no model."""
+"""What answers are worth: the mathematics of rewards, and reward models with their examination."""

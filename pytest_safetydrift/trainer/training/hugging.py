@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_safetydrift.core.errors import SafetyDriftError, TrainingError, UsageError
@@ -73,8 +73,13 @@ def model_to_train(config: Tuning, base: Base) -> Any:
     return lora(config, model) if config.lora_rank else model
 
 
-def lora(config: Tuning, model: Any) -> Any:
-    """The model with adapters (Hu et al. 2021) of which alone are trained. Raises `UsageError` where none fits."""
+def lora(config: Tuning, model: Any, task: str = "CAUSAL_LM", whole: Sequence[str] = ()) -> Any:
+    """The model with adapters (Hu et al. 2021), which alone are trained, beside the modules that are `whole`.
+
+    task  as peft names it
+
+    Raises `UsageError` where no adapter fits.
+    """
     import torch
     from peft import LoraConfig, get_peft_model
 
@@ -83,7 +88,8 @@ def lora(config: Tuning, model: Any) -> Any:
         r=config.lora_rank,
         lora_alpha=config.lora_alpha or 2 * config.lora_rank,
         target_modules=list(config.lora_targets) or "all-linear",
-        task_type="CAUSAL_LM",
+        modules_to_save=list(whole) or None,
+        task_type=task,
     )
     try:
         return get_peft_model(model, settings)
