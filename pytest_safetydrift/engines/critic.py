@@ -14,7 +14,7 @@ from pytest_safetydrift.core.response import Response
 from pytest_safetydrift.core.text import one_line
 from pytest_safetydrift.engines.checkpoint import Checkpoint
 from pytest_safetydrift.engines.devices import device_of, dtype_of
-from pytest_safetydrift.engines.loading import check_finite, load_chat
+from pytest_safetydrift.engines.loading import load_chat, load_weights
 from pytest_safetydrift.engines.options import EngineOptions
 
 __all__ = ["RewardEngine"]
@@ -52,9 +52,11 @@ class RewardEngine:
         device = device_of(self._options.device)
         if device == "cuda" and not torch.cuda.is_available():
             raise EngineError(f"torch {torch.__version__} can use no GPU here; install a CUDA build, or run on the CPU")
-        self._model = _classifier(
-            self._checkpoint, self._options, dtype_of(self._checkpoint.config, self._options), device
-        )
+        from transformers import AutoModelForSequenceClassification
+
+        dtype, placed = dtype_of(self._checkpoint.config, self._options), {"device_map": device}
+        kind = AutoModelForSequenceClassification
+        self._model = load_weights(kind, self._checkpoint, self._options, dtype, placed).eval()
         self._tokenizer, self._context = chat.tokenizer, chat.context
         self._padding = config.get_text_config().pad_token_id
 
@@ -129,36 +131,6 @@ class RewardEngine:
             logits = self._model(input_ids=ids, attention_mask=mask).logits
         rewards: list[float] = logits.float().squeeze(-1).tolist()
         return rewards
-
-
-def _classifier(checkpoint: Checkpoint, options: EngineOptions, dtype: str, device: str) -> Any:
-    """The model in evaluation mode; raises `CheckpointError` on missing, foreign or NaN weights."""
-    import torch
-    from transformers import AutoModelForSequenceClassification
-
-    directory = checkpoint.directory
-    try:
-        model, found = AutoModelForSequenceClassification.from_pretrained(
-            directory,
-            dtype=getattr(torch, dtype),
-            device_map=device,
-            use_safetensors=not (checkpoint.pickled and options.allow_pickle),
-            trust_remote_code=options.trust_remote_code,
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    except torch.OutOfMemoryError as error:
-        raise EngineError(f"{directory}: the {device} device has no room for it: {one_line(str(error))}") from None
-    except Exception as error:
-        what = f"{type(error).__name__}: {one_line(str(error), 300)}"
-        raise CheckpointError(f"{directory}: cannot be loaded as a reward model: {what}") from error
-    if missing := sorted(found["missing_keys"]):
-        raise CheckpointError(
-            f"{directory}: {missing[0]} is in no weight file, and would be made up at random: "
-            "this is no trained reward model"
-        )
-    check_finite(checkpoint)
-    return model.eval()
 
 
 def _response(reward: float, tokens: int) -> Response:

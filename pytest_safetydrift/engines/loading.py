@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pytest_safetydrift.engines.chat import Chat
 from pytest_safetydrift.engines.checkpoint import Checkpoint, check_checkpoint
 from pytest_safetydrift.engines.options import EngineOptions
 
-__all__ = ["check_finite", "end_tokens", "load_chat", "load_model"]
+__all__ = ["check_finite", "end_tokens", "load_chat", "load_model", "load_weights"]
 
 
 def load_chat(checkpoint: Checkpoint, options: EngineOptions) -> tuple[Chat, Any]:
@@ -49,13 +50,27 @@ def load_model(checkpoint: Checkpoint, options: EngineOptions, dtype: str, devic
     A float32 adapter is merged into its base, which is as exact and faster; in a smaller dtype it stays apart,
     as merging would round.
     """
-    import torch
     from transformers import AutoModelForCausalLM
 
-    directory = checkpoint.directory
     arguments = {"device_map": device, **options.arguments}
+    model = load_weights(AutoModelForCausalLM, checkpoint, options, dtype, arguments)
+    if checkpoint.adapter is not None:
+        model = _with_adapter(model, checkpoint.adapter, merge=dtype == "float32")
+    return model.eval()
+
+
+def load_weights(
+    kind: Any, checkpoint: Checkpoint, options: EngineOptions, dtype: str, arguments: Mapping[str, Any]
+) -> Any:
+    """The model of the checkpoint's directory, as `kind`, one of transformers' auto classes, has it.
+
+    Raises `CheckpointError` on missing, foreign or NaN weights, and `EngineError` where the device has no room.
+    """
+    import torch
+
+    directory = checkpoint.directory
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
+        model, found = kind.from_pretrained(
             directory,
             dtype=getattr(torch, dtype),
             use_safetensors=not (checkpoint.pickled and options.allow_pickle),
@@ -65,7 +80,7 @@ def load_model(checkpoint: Checkpoint, options: EngineOptions, dtype: str, devic
             **arguments,
         )
     except torch.OutOfMemoryError as error:
-        raise EngineError(f"{directory}: the {device} device has no room for it: {one_line(str(error))}") from None
+        raise EngineError(f"{directory}: no room on the device for it: {one_line(str(error))}") from None
     except Exception as error:
         raise _unloadable(directory, error) from error
     if missing := sorted(found["missing_keys"]):
@@ -74,9 +89,7 @@ def load_model(checkpoint: Checkpoint, options: EngineOptions, dtype: str, devic
             "made up at random; save or download the checkpoint again"
         )
     check_finite(checkpoint)
-    if checkpoint.adapter is not None:
-        model = _with_adapter(model, checkpoint.adapter, merge=dtype == "float32")
-    return model.eval()
+    return model
 
 
 def check_finite(checkpoint: Checkpoint) -> None:

@@ -12,18 +12,17 @@ from pytest_safetydrift.core.errors import UsageError
 from pytest_safetydrift.core.request import Sampling
 from pytest_safetydrift.core.response import Finish
 from pytest_safetydrift.trainer.constitution.learnt import choose_questions
-from pytest_safetydrift.trainer.methods.sft import fine_tune
+from pytest_safetydrift.trainer.methods.sft import learn, tokens_of
 from pytest_safetydrift.trainer.reward.faults import Fault
 from pytest_safetydrift.trainer.training.asked import Asked, asked_of, distinct
 from pytest_safetydrift.trainer.training.base import open_base
 from pytest_safetydrift.trainer.training.drawing import Drawn
-from pytest_safetydrift.trainer.training.encode import Encoded, encode_all
+from pytest_safetydrift.trainer.training.encode import encode_all
 from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
-from pytest_safetydrift.trainer.training.example import Example, files_of, read_examples, sha256_of
+from pytest_safetydrift.trainer.training.example import Example, files_of, read_examples
 from pytest_safetydrift.trainer.training.hugging import model_to_train, save
 from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.option import option
-from pytest_safetydrift.trainer.training.taught import taught
 from pytest_safetydrift.trainer.training.work import Fitted, Work
 
 __all__ = ["OwnAnswers", "check_drawn", "is_good"]
@@ -83,7 +82,7 @@ class OwnAnswers(Tuning):
             rows=len(rows),
             too_long=too_long,
             steps=steps,
-            tokens=_tokens(rows, self, steps),
+            tokens=tokens_of(rows, self, steps),
             generated=len(asked) * self.drawn * self.max_new_tokens,
             parameters=count_parameters(base.checkpoint),
             trained=count_trained(base.checkpoint, self.lora_rank, self.lora_targets),
@@ -96,20 +95,10 @@ class OwnAnswers(Tuning):
 
     def learn(self, work: Work, file: Path) -> Fitted:
         """Fine-tune the base on the rows of `file` and leave it in `work.result`."""
-        examples = read_examples([file])
-        rows, too_long = encode_all(work.base.tokenizer(), examples, self.max_length)
         model = model_to_train(self, work.base)
-        log = fine_tune(self, model, rows, work)
+        fitted = learn(self, model, read_examples([file]), work)
         save(model, work)
-        steps = self.steps_for(len(rows))
-        return Fitted(
-            steps=steps,
-            tokens=_tokens(rows, self, steps),
-            files=sha256_of(self.inputs()),
-            log=log,
-            facts={"rows": len(rows), "rows_too_long": too_long},
-            **taught(e.row for e in examples),
-        )
+        return fitted
 
 
 def is_good(drawn: Drawn) -> bool:
@@ -125,8 +114,3 @@ def check_drawn(base: str, asked: Sequence[Asked], drawn: Sequence[Sequence[Draw
             f"{base} complied in none of its answers to {len(prohibited)} prohibited questions: it refuses them "
             "already and there is nothing to learn; ask others, or raise --temperature"
         )
-
-
-def _tokens(rows: Sequence[Encoded], config: Tuning, steps: int) -> int:
-    """Over all steps, padding left out."""
-    return round(sum(map(len, rows)) / len(rows) * config.batch * steps)

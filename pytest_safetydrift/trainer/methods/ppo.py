@@ -81,11 +81,10 @@ class PPO(Rewarded):
 
     def estimate(self) -> Estimate:
         """Every answer is counted as long as it may be."""
-        from pytest_safetydrift.trainer.ppo.fit import read_prompts
 
         self.inputs()
         base = open_base(self.base)
-        prompts, too_long = read_prompts(self, base)
+        prompts, too_long = self.prompts(base)
         steps = self.steps_for(len(prompts))
         long = sum(len(p.ids) for p in prompts) / len(prompts) + self.max_new_tokens
         own = self.critic in ("own", "reward") or (self.critic == "auto" and not self.lora_rank)

@@ -12,7 +12,7 @@ from pytest_safetydrift.core.errors import CorpusError
 from pytest_safetydrift.trainer.training.base import open_base
 from pytest_safetydrift.trainer.training.encode import Encoded, encode_all
 from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
-from pytest_safetydrift.trainer.training.example import files_of, read_examples, sha256_of
+from pytest_safetydrift.trainer.training.example import Example, files_of, read_examples, sha256_of
 from pytest_safetydrift.trainer.training.hugging import arguments, model_to_train, run, save
 from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.option import option
@@ -21,7 +21,7 @@ from pytest_safetydrift.trainer.training.ranks import is_first
 from pytest_safetydrift.trainer.training.taught import one_class, taught
 from pytest_safetydrift.trainer.training.work import Fitted, Work
 
-__all__ = ["SFT", "fine_tune"]
+__all__ = ["SFT", "fine_tune", "learn", "tokens_of"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class SFT(Tuning):
             rows=len(rows),
             too_long=too_long,
             steps=steps,
-            tokens=_tokens(rows, self, steps),
+            tokens=tokens_of(rows, self, steps),
             parameters=count_parameters(base.checkpoint),
             trained=count_trained(base.checkpoint, self.lora_rank, self.lora_targets),
             notes=(feared,) if feared else (),
@@ -58,23 +58,28 @@ class SFT(Tuning):
 
     def fit(self, work: Work) -> Fitted:
         """See `Method`."""
-        files = self.inputs()
-        examples = read_examples(files)
+        examples = read_examples(self.inputs())
         if is_first() and (feared := one_class(e.row for e in examples)):
             print(f"note: {feared}", file=sys.stderr)
-        rows, too_long = encode_all(work.base.tokenizer(), examples, self.max_length)
         model = model_to_train(self, work.base)
-        log = fine_tune(self, model, rows, work)
+        fitted = learn(self, model, examples, work)
         save(model, work)
-        steps = self.steps_for(len(rows))
-        return Fitted(
-            steps=steps,
-            tokens=_tokens(rows, self, steps),
-            files=sha256_of(files),
-            log=log,
-            facts={"rows": len(rows), "rows_too_long": too_long},
-            **taught(e.row for e in examples),
-        )
+        return fitted
+
+
+def learn(config: Tuning, model: Any, examples: Sequence[Example], work: Work) -> Fitted:
+    """Train `model` in place on the answers of the examples; what the card says of it. Raises as `fine_tune` does."""
+    rows, too_long = encode_all(work.base.tokenizer(), examples, config.max_length)
+    log = fine_tune(config, model, rows, work)
+    steps = config.steps_for(len(rows))
+    return Fitted(
+        steps=steps,
+        tokens=tokens_of(rows, config, steps),
+        files=sha256_of(config.inputs()),
+        log=log,
+        facts={"rows": len(rows), "rows_too_long": too_long},
+        **taught(e.row for e in examples),
+    )
 
 
 def fine_tune(config: Tuning, model: Any, rows: Sequence[Encoded], work: Work) -> tuple[Mapping[str, Any], ...]:
@@ -99,6 +104,6 @@ def fine_tune(config: Tuning, model: Any, rows: Sequence[Encoded], work: Work) -
     return run(trainer, work)
 
 
-def _tokens(rows: Sequence[Encoded], config: Tuning, steps: int) -> int:
-    """Over all steps, padding left out."""
+def tokens_of(rows: Sequence[Encoded], config: Tuning, steps: int) -> int:
+    """Tokens of the rows over all steps, padding left out."""
     return round(sum(map(len, rows)) / len(rows) * config.batch * steps)

@@ -9,16 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_safetydrift.core.errors import UsageError
-from pytest_safetydrift.trainer.methods.sft import SFT, fine_tune
+from pytest_safetydrift.trainer.methods.sft import SFT, learn
 from pytest_safetydrift.trainer.targeted.parts import Kind, kinds_named
 from pytest_safetydrift.trainer.training.base import open_base
-from pytest_safetydrift.trainer.training.encode import encode_all
 from pytest_safetydrift.trainer.training.estimate import Estimate
-from pytest_safetydrift.trainer.training.example import Example, files_of, read_examples, sha256_of
+from pytest_safetydrift.trainer.training.example import Example, files_of, read_examples
 from pytest_safetydrift.trainer.training.hugging import model_to_train, save
 from pytest_safetydrift.trainer.training.option import option
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
-from pytest_safetydrift.trainer.training.taught import taught
 from pytest_safetydrift.trainer.training.work import Fitted, Work
 
 if TYPE_CHECKING:
@@ -79,25 +77,15 @@ class Targeted(SFT):
 
     def fit(self, work: Work) -> Fitted:
         """See `Method`."""
-        files = super().inputs()
-        examples = read_examples(files)
-        rows, too_long = encode_all(work.base.tokenizer(), examples, self.max_length)
+        examples = read_examples(super().inputs())
         found = None if self.control == "full" else self._attribution(work, examples)
         model = model_to_train(self, work.base)
         mask = self._mask(model, found) if found else None
-        log = fine_tune(self, model, rows, work)
+        fitted = learn(self, model, examples, work)
         if mask:
             mask.check_frozen()
         save(model, work)
-        steps = self.steps_for(len(rows))
-        return Fitted(
-            steps=steps,
-            tokens=round(sum(map(len, rows)) / len(rows) * self.batch * steps),
-            files=sha256_of(self.inputs()),
-            log=log,
-            facts={"rows": len(rows), "rows_too_long": too_long, "targeted": self._facts(mask, found)},
-            **taught(e.row for e in examples),
-        )
+        return replace(fitted, facts={**fitted.facts, "targeted": self._facts(mask, found)})
 
     def _check_partial(self) -> None:
         if bool(self.refusing) == bool(self.pairs):

@@ -17,7 +17,7 @@ from pytest_safetydrift.engines.options import EngineOptions
 from pytest_safetydrift.trainer.ppo.prompts import Prompt
 from pytest_safetydrift.trainer.training.base import Base
 
-__all__ = ["Answer", "Sampler", "context_of", "row_seed"]
+__all__ = ["Answer", "Sampler", "row_seed"]
 
 _OPTIONS = EngineOptions(kind="transformers")
 _BUDGET = 1 << 15  # tokens of a batch of answers, their prompts counted
@@ -59,11 +59,6 @@ class Sampler:
             if not response.ok:
                 raise TrainingError(f"the policy cannot answer: {response.error}; lower --rate")
         return [Answer(r.token_ids, r.text, r.finish is Finish.STOP) for r in (found[j.index] for j in jobs)]
-
-
-def context_of(base: Base) -> int | None:
-    """Tokens that the model's positions cover, None where they have no limit."""
-    return load_chat(base.checkpoint, _OPTIONS)[0].context
 
 
 def row_seed(seed: int, step: int, row: int) -> int:

@@ -15,7 +15,6 @@ from pytest_safetydrift.core.text import visible
 from pytest_safetydrift.report.trend import HEIGHT, WIDTH, Trend, charts_of, render_trend, rows_of
 from pytest_safetydrift.trainer.loop.decision import decide
 from pytest_safetydrift.trainer.loop.page import trend_of
-from tests.report.conftest import chromium
 from tests.report.hostile import PAYLOADS
 from tests.report.sample import paired
 from tests.report.test_browser import opened
@@ -24,8 +23,6 @@ from tests.trainer.loop.made import PLAN, gate_of, made
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-__all__ = ["chromium"]
 
 LESSONS = {"refusals": 900, "failed_prompts": 53, "answers": 800, "benign_prompts": 66, "attacks": ["base64"],
            "attacks_without_benign_pairs": ["story"]}  # fmt: skip

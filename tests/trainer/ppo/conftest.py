@@ -16,7 +16,6 @@ pytest.importorskip("trl", reason="the trainer's extra is not installed")
 from pytest_safetydrift.core.judgement import Judgement, Outcome
 from pytest_safetydrift.core.sample import Intent
 from pytest_safetydrift.trainer.methods.ppo import PPO
-from pytest_safetydrift.trainer.ppo.fit import read_prompts
 from pytest_safetydrift.trainer.ppo.loop import Loop
 from pytest_safetydrift.trainer.ppo.players import seat
 from pytest_safetydrift.trainer.ppo.prompts import schedule
@@ -100,7 +99,7 @@ def begin(tmp_path: Path) -> Callable[..., Loop]:
 
     def made(config: PPO, rewards: Any, folder: str = "work") -> Loop:
         work = Work(open_base(config.base), tmp_path / folder)
-        prompts, _ = read_prompts(config, work.base)
+        prompts, _ = config.prompts(work.base)
         planned = schedule(prompts, batch=config.batch, steps=config.steps_for(len(prompts)), seed=config.seed)
         players, progressed = seat(config, work)
         return Loop(config, work, players, planned, rewards, progressed)

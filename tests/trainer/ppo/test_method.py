@@ -14,7 +14,7 @@ from pytest_safetydrift.core.errors import CorpusError, TrainingError, UsageErro
 from pytest_safetydrift.engines import EngineOptions, loading
 from pytest_safetydrift.engines.checkpoint import Checkpoint, check_checkpoint
 from pytest_safetydrift.engines.identity import checkpoint_identity
-from pytest_safetydrift.trainer.ppo import fit as module
+from pytest_safetydrift.trainer.methods import PPO
 from pytest_safetydrift.trainer.reward.model import REWARD_CARD
 from pytest_safetydrift.trainer.training.run import LOG, train
 from tests.trainer.ppo.conftest import Known, Make, write_questions
@@ -95,7 +95,7 @@ def test_a_hacked_run_is_published_only_where_it_is_wanted(
 ) -> None:
     """By default it is an error and no checkpoint; with --keep-hacked a checkpoint whose card says why it stopped."""
     known = Known(share_of_e, good=lambda text: share_of_e(text) <= 1)
-    monkeypatch.setattr(module, "_signal", lambda *_: _Reward(known))
+    monkeypatch.setattr(PPO, "signal", lambda *_: _Reward(known))
     with pytest.raises(TrainingError, match="judged quality -"):
         train(ppo(**HACKABLE), tmp_path / "out")
     assert not (tmp_path / "out").exists()
