@@ -17,7 +17,7 @@ from pytest_safetydrift.drift_command import add_drift_command
 from pytest_safetydrift.label_command import add_label_command
 from pytest_safetydrift.trainer.data.command import add_data_method
 from pytest_safetydrift.trainer.loop.command import add_improve_command
-from pytest_safetydrift.trainer.methods import METHODS
+from pytest_safetydrift.trainer.methods import NAMES, method_named
 from pytest_safetydrift.trainer.preferences.command import add_preferences_method
 from pytest_safetydrift.trainer.screening.command import add_screen_method
 from pytest_safetydrift.trainer.training.command import add_method
@@ -32,6 +32,8 @@ __all__ = ["main"]
 DEMO_CANDIDATES = ("demo:v2a", "demo:v2b", "demo:v3")
 DEMO_BASELINE = "demo:v1"
 
+_LIGHT = ("data", "screen", "demo")
+"""Commands of `train` that import next to nothing before they run."""
 _SIGPIPE = 128 + 13
 """How a shell spells that a command was ended by a closed pipe."""
 
@@ -40,12 +42,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 the demo's verdicts are not as told, 2 wrong usage or input."""
     given = list(sys.argv[1:] if argv is None else argv)
     cut = given.index("--") if "--" in given else len(given)
-    arguments, rest = _parser().parse_known_args(given[:cut])
+    parser = _parser(given)
+    arguments, rest = parser.parse_known_args(given[:cut])
     if rest and arguments.run is not _plan:
-        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     after = given[cut + 1 :]
     if after and not hasattr(arguments, "pytest_args"):
-        _parser().error(f"nothing takes what stands behind --: {' '.join(after)}")
+        parser.error(f"nothing takes what stands behind --: {' '.join(after)}")
     arguments.pytest_args = rest + after
     run: Callable[[argparse.Namespace], int] = arguments.run
     try:
@@ -63,7 +66,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _needed(words: Sequence[str]) -> tuple[str, ...]:
+    """The heavy commands of `train` whose options these words may need: what one imports takes longer than many a
+    command. `train` without a name that is known, as with --help, shows them all."""
+    heavy = ("preferences", *NAMES)
+    if words[:1] != ["train"]:
+        return ()
+    named = words[1:2]
+    if named and named[0] in _LIGHT:
+        return ()
+    return tuple(named) if named and named[0] in heavy else heavy
+
+
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="safetydrift", description="Companion of the pytest plugin.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -81,9 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     methods = train.add_subparsers(required=True, metavar="METHOD")
     add_data_method(methods)
     add_screen_method(methods)
-    add_preferences_method(methods)
-    for method in METHODS:
-        add_method(methods, method)
+    for name in _needed(words):
+        if name == "preferences":
+            add_preferences_method(methods)
+        else:
+            add_method(methods, method_named(name))
     demo_world = methods.add_parser("demo", help="the small checkpoints of the demo world")
     demo_world.add_argument("names", nargs="+", metavar="NAME", help="base, v1, v2a, v2b, v3")
     demo_world.add_argument("--out", type=Path, metavar="DIR", help="default: a folder of the user's cache")

@@ -125,6 +125,36 @@ def test_importing_it_loads_nothing_heavy(module: str) -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_command_that_trains_nothing_loads_no_method() -> None:
+    """Neither numpy nor scipy, nor the judges, nor any method comes with commands that do not name one."""
+    code = (
+        "import sys; from pytest_safetydrift.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "methods = 'pytest_safetydrift.trainer.methods.'\n"
+        "print([m for m in ('numpy', 'scipy', 'pytest_safetydrift.judges') if m in sys.modules],"
+        " sorted(m.removeprefix(methods) for m in sys.modules if m.startswith(methods)))"
+    )
+    for words, loaded in (
+        ("report --help", "[] []"),
+        ("train data --help", "[] []"),
+        ("train demo --help", "[] []"),
+    ):
+        done = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True, check=True)
+        assert done.stdout.splitlines()[-1] == loaded, words
+
+
+def test_every_method_is_named_as_it_is_listed() -> None:
+    """By the name that its class has, and by its class."""
+    from pytest_safetydrift.trainer import methods
+
+    for name in methods.NAMES:
+        found = methods.method_named(name)
+        assert found.name == name
+        assert getattr(methods, found.__name__) is found
+        assert found.__name__ in methods.__all__
+
+
 def test_the_front_door_is_light() -> None:
     """The plugin's own import brings in no third-party package beside pytest."""
     code = (

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, get_type_hints
 from pytest_safetydrift.core.errors import CorpusError, UsageError, closest
 from pytest_safetydrift.trainer.data.command import add_data_method, read_answers_file, read_refusals_file
 from pytest_safetydrift.trainer.data.config import DataConfig
-from pytest_safetydrift.trainer.methods import METHODS
+from pytest_safetydrift.trainer.methods import NAMES, method_named
 from pytest_safetydrift.trainer.training.example import TRAIN
 from pytest_safetydrift.trainer.training.method import Method
 from pytest_safetydrift.trainer.training.option import add_options, from_options
@@ -83,14 +83,14 @@ def data_config(told: Sequence[str]) -> tuple[DataConfig, str]:
 
 
 def _config(name: str) -> type[Method]:
-    found = {m.name: m for m in METHODS}.get(name)
+    found = method_named(name) if name in NAMES else None
     if found is None or "data" not in {f.name for f in fields(found)}:
         raise UsageError(f"--method {name!r}: {'no such method' if found is None else 'it reads no data'}; {_known()}")
     return found
 
 
 def _known() -> str:
-    return closest("", [m.name for m in METHODS])
+    return closest("", NAMES)
 
 
 def _pairs(
