@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
 from pytest_safetydrift.core.errors import CorpusError, TrainingError
+from pytest_safetydrift.trainer.files import write_whole
 from pytest_safetydrift.trainer.training.asked import Asked
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
 from pytest_safetydrift.trainer.training.work import Work
 
-__all__ = ["LEARNT", "Row", "balanced", "choose_questions", "learnt_row", "once", "tally", "write_rows"]
+__all__ = ["LEARNT", "Row", "balanced", "choose_questions", "learnt_row", "once", "write_rows"]
 
 LEARNT = "learnt.jsonl"
 """The rows that were learnt, as `train data` writes them; lies beside the weights."""
@@ -83,9 +83,7 @@ def balanced(refusing: Sequence[Row], answering: Sequence[Row], balance: float, 
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """As ASCII lines of JSON, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".part")
-    draft.write_text("".join(json.dumps(row, allow_nan=False) + "\n" for row in rows), encoding="ascii", newline="\n")
-    draft.replace(path)
+    write_whole(path, "".join(json.dumps(row, allow_nan=False) + "\n" for row in rows))
 
 
 def once(work: Work, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -102,8 +100,3 @@ def once(work: Work, name: str, make: Callable[[], dict[str, Any]]) -> dict[str,
     wait_for_all()
     found: dict[str, Any] = json.loads(place.read_text("ascii"))
     return found
-
-
-def tally(values: Iterable[str]) -> dict[str, int]:
-    """How often each comes, by name."""
-    return dict(sorted(Counter(values).items()))

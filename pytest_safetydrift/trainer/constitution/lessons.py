@@ -9,8 +9,9 @@ from typing import Any
 
 from pytest_safetydrift.core.errors import UsageError
 from pytest_safetydrift.trainer.constitution.feedback import Pairing
-from pytest_safetydrift.trainer.constitution.learnt import Row, balanced, learnt_row, tally
+from pytest_safetydrift.trainer.constitution.learnt import Row, balanced, learnt_row
 from pytest_safetydrift.trainer.constitution.revising import Answered, Revised
+from pytest_safetydrift.trainer.tally import tally
 
 __all__ = ["Lessons", "make_lessons", "pair_draws", "pair_revisions"]
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_safetydrift import __version__
@@ -13,6 +12,7 @@ from pytest_safetydrift.trainer.data.build import TrainingData
 from pytest_safetydrift.trainer.data.folds import Fold
 from pytest_safetydrift.trainer.data.pairs import Pair, Teaches
 from pytest_safetydrift.trainer.data.ways import families_of
+from pytest_safetydrift.trainer.tally import tally
 
 __all__ = ["compose_card"]
 
@@ -70,13 +70,9 @@ def _counts(pairs: Sequence[Pair]) -> dict[str, Any]:
             "pairs": len(part),
             "prompts": len({p.sample.id for p in part}),
             "answers": len({p.answer for p in part}),
-            "by_attack": _tally(p.attack for p in part),
-            "by_family": _tally(p.family for p in part),
-            "by_category": _tally(p.sample.category for p in part),
-            "by_corpus": _tally(p.corpus for p in part),
+            "by_attack": tally(p.attack for p in part),
+            "by_family": tally(p.family for p in part),
+            "by_category": tally(p.sample.category for p in part),
+            "by_corpus": tally(p.corpus for p in part),
         }
     return counted
-
-
-def _tally(values: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items()))

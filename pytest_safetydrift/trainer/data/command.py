@@ -53,8 +53,9 @@ def add_data_method(methods: argparse._SubParsersAction[argparse.ArgumentParser]
 def _data(arguments: argparse.Namespace) -> int:
     from pytest_safetydrift.trainer.data.build import build
     from pytest_safetydrift.trainer.data.config import DataConfig
-    from pytest_safetydrift.trainer.data.folder import check_new, write_data
+    from pytest_safetydrift.trainer.data.folder import write_data
     from pytest_safetydrift.trainer.data.material import read_material
+    from pytest_safetydrift.trainer.files import check_new
 
     check_new(arguments.out)
     config = DataConfig(

@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_safetydrift.core.errors import ReportError, UsageError
+from pytest_safetydrift.core.errors import ReportError
 from pytest_safetydrift.trainer.data.build import TrainingData
 from pytest_safetydrift.trainer.data.card import compose_card
 from pytest_safetydrift.trainer.data.folds import Fold
+from pytest_safetydrift.trainer.files import check_new, publish
 
-__all__ = ["CARD", "check_new", "write_data"]
+__all__ = ["CARD", "write_data"]
 
 CARD = "data_card.json"
 
@@ -31,16 +31,10 @@ def write_data(data: TrainingData, out: Path) -> dict[str, Any]:
     files = {name: "".join(_line(row) for row in rows) for name, rows in _rows(data).items()}
     card = compose_card(data, {name: hashlib.sha256(text.encode("ascii")).hexdigest() for name, text in files.items()})
     try:
-        _publish({**files, CARD: json.dumps(card, indent=1, allow_nan=False) + "\n"}, out)
+        publish({**files, CARD: json.dumps(card, indent=1, allow_nan=False) + "\n"}, out)
     except OSError as e:
         raise ReportError(f"{out}: {e}; nothing was written there, name a writable folder with --out") from e
     return card
-
-
-def check_new(out: Path) -> None:
-    """Raises `UsageError` where the folder exists: nothing is written over."""
-    if out.exists():
-        raise UsageError(f"{out} exists; name another folder with --out, or move that one away")
 
 
 def _rows(data: TrainingData) -> dict[str, Iterator[dict[str, Any]]]:
@@ -59,14 +53,3 @@ def _slug(corpus: str) -> str:
 
 def _line(row: Mapping[str, Any]) -> str:
     return json.dumps(row) + "\n"
-
-
-def _publish(files: Mapping[str, str], out: Path) -> None:
-    """Fill a folder beside it and rename that: a full disk or a kill leaves no half of a training set."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as scratch:
-        folder = Path(scratch) / out.name
-        for name, text in files.items():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_text(text, encoding="ascii", newline="\n")
-        folder.rename(out)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_safetydrift import __version__
 from pytest_safetydrift.core.errors import ReportError, UsageError
+from pytest_safetydrift.trainer.files import write_whole
 from pytest_safetydrift.trainer.loop.decision import Decision
 from pytest_safetydrift.trainer.loop.plan import Plan
 from pytest_safetydrift.trainer.loop.round import Round
@@ -38,10 +39,8 @@ class Book:
             "answer": None if decision is None else self.rounds[decision.answer].checkpoint,
             "rounds": [r.to_json() for r in self.rounds],
         }
-        draft = self.folder / f".{FILE}"
         try:
-            draft.write_text(json.dumps(row, indent=1, ensure_ascii=True, allow_nan=False) + "\n", "ascii")
-            draft.replace(self.folder / FILE)
+            write_whole(self.folder / FILE, json.dumps(row, indent=1, ensure_ascii=True, allow_nan=False) + "\n")
         except OSError as error:
             raise ReportError(
                 f"{self.folder / FILE}: {error}; free some space and give the same command again"

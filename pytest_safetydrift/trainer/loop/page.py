@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from pytest_safetydrift.core.errors import ReportError
 from pytest_safetydrift.core.reference import Reference
 from pytest_safetydrift.report.trend import Leg, Trend, render_trend
 from pytest_safetydrift.report.words import counted
+from pytest_safetydrift.trainer.files import write_whole
 from pytest_safetydrift.trainer.loop.decision import Decision, Step
 from pytest_safetydrift.trainer.loop.plan import Plan
 from pytest_safetydrift.trainer.loop.round import Round
@@ -25,13 +25,9 @@ _STATES = {Step.PASS: "PASSED", Step.STOP: "STOPPED", Step.CONTINUE: "RUNNING"}
 def write_page(folder: Path, plan: Plan, rounds: Sequence[Round], decision: Decision) -> Path:
     """Write the trend of the rounds so far; raises `ReportError` where that cannot be done."""
     page = render_trend(trend_of(plan, rounds, decision))
-    draft = folder / f".{TREND}"
     try:
-        draft.write_text(page, "utf-8", errors="backslashreplace")
-        draft.replace(folder / TREND)
+        write_whole(folder / TREND, page, errors="backslashreplace")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
         raise ReportError(f"{folder / TREND}: {error}; free some space and give the same command again") from error
     return folder / TREND
 

@@ -12,13 +12,14 @@ from pytest_safetydrift.core.errors import UsageError
 from pytest_safetydrift.core.reference import Reference, Scheme
 from pytest_safetydrift.core.request import Sampling
 from pytest_safetydrift.trainer.constitution.feedback import Comparing, Pairing
-from pytest_safetydrift.trainer.constitution.learnt import LEARNT, once, tally, write_rows
+from pytest_safetydrift.trainer.constitution.learnt import LEARNT, once, write_rows
 from pytest_safetydrift.trainer.constitution.lessons import make_lessons, pair_draws, pair_revisions
 from pytest_safetydrift.trainer.constitution.principles import BUILT_IN, Principle, read_principles
 from pytest_safetydrift.trainer.constitution.revising import Answered, Revised, Revising
 from pytest_safetydrift.trainer.constitution.teacher import check_usable, consult, told
 from pytest_safetydrift.trainer.methods.own_answers import OwnAnswers, check_drawn, is_good
 from pytest_safetydrift.trainer.preferences.rows import FILE
+from pytest_safetydrift.trainer.tally import tally
 from pytest_safetydrift.trainer.training.drawing import draw_answers
 from pytest_safetydrift.trainer.training.estimate import Estimate
 from pytest_safetydrift.trainer.training.example import sha256_of

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pytest_safetydrift.core.errors import TrainingError, UsageError
-from pytest_safetydrift.trainer.constitution.learnt import LEARNT, balanced, learnt_row, once, tally, write_rows
+from pytest_safetydrift.trainer.constitution.learnt import LEARNT, balanced, learnt_row, once, write_rows
 from pytest_safetydrift.trainer.constitution.revising import judged
 from pytest_safetydrift.trainer.methods.own_answers import OwnAnswers, check_drawn, is_good
 from pytest_safetydrift.trainer.reward.model import RewardModel, also_taught, check_sound, files_of_reward
 from pytest_safetydrift.trainer.reward.signal import Scorer
+from pytest_safetydrift.trainer.tally import tally
 from pytest_safetydrift.trainer.training.asked import Asked
 from pytest_safetydrift.trainer.training.drawing import Drawn, draw_answers
 from pytest_safetydrift.trainer.training.estimate import Estimate

@@ -183,8 +183,7 @@ class Reward(Tuning):
 
     def _most(self, base: Base) -> int:
         """Tokens of a chat that is learnt or rated: more than the base reads are rated by nobody."""
-        text = base.config.get("text_config") or base.config
-        return min(self.max_length, int(text.get("max_position_embeddings") or self.max_length))
+        return min(self.max_length, base.context or self.max_length)
 
     def _tokens(self, pairs: _Pairs, steps: int) -> int:
         """Over all steps, padding left out."""

@@ -98,8 +98,7 @@ class Rewarded(Tuning):
 
     def prompts(self, base: Base) -> tuple[list[Prompt], int]:
         """The distinct questions that leave room for an answer, and how many do not. Raises `CorpusError`."""
-        text = base.config.get("text_config") or base.config
-        context = int(text.get("max_position_embeddings") or self.max_length)
+        context = base.context or self.max_length
         most = min(self.max_length, context) - self.max_new_tokens
         if most < 1:
             raise CorpusError(

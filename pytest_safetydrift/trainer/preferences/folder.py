@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,14 +13,15 @@ from typing import Any
 from pytest_safetydrift import __version__
 from pytest_safetydrift.core.errors import ReportError
 from pytest_safetydrift.engines import EngineOptions
+from pytest_safetydrift.trainer.files import check_new, publish
 from pytest_safetydrift.trainer.preferences.config import PreferenceConfig
 from pytest_safetydrift.trainer.preferences.make import Made, make_preferences
 from pytest_safetydrift.trainer.preferences.rows import FILE
+from pytest_safetydrift.trainer.tally import tally
 from pytest_safetydrift.trainer.training.asked import asked_of, distinct
 from pytest_safetydrift.trainer.training.drawing import draw_answers, open_target
 from pytest_safetydrift.trainer.training.example import read_examples, sha256_of
 from pytest_safetydrift.trainer.training.taught import taught
-from pytest_safetydrift.trainer.training.work import check_new
 
 __all__ = ["CARD", "write_preferences"]
 
@@ -44,7 +44,11 @@ def write_preferences(config: PreferenceConfig, out: Path) -> dict[str, Any]:
     made = make_preferences(asked, draws, config)
     text = "".join(json.dumps(row, allow_nan=False) + "\n" for row in made.rows)
     card = _card(config, made, len(asked), {FILE: hashlib.sha256(text.encode("ascii")).hexdigest()})
-    _publish({FILE: text, CARD: json.dumps(card, indent=1, allow_nan=False) + "\n"}, work, out)
+    try:
+        publish({FILE: text, CARD: json.dumps(card, indent=1, allow_nan=False) + "\n"}, out)
+    except OSError as error:
+        raise ReportError(f"{out}: {error}; free some space, or name another folder with --out") from error
+    shutil.rmtree(work, ignore_errors=True)
     return card
 
 
@@ -60,30 +64,12 @@ def _card(config: PreferenceConfig, made: Made, asked: int, files: Mapping[str, 
         "config": config.to_json(),
         "questions": asked,
         "pairs": len(made.rows),
-        "by_teaches": _tally(row["teaches"] for row in made.rows),
-        "by_why": _tally(row["why"] for row in made.rows),
-        "by_attack": _tally(str(row["attack"]) for row in made.rows),
+        "by_teaches": tally(row["teaches"] for row in made.rows),
+        "by_why": tally(row["why"] for row in made.rows),
+        "by_attack": tally(str(row["attack"]) for row in made.rows),
         "skipped": dict(made.skipped),
         "noise": {"mean": round(sum(noise) / len(noise), 4), "largest": max(noise)},
         "attacks_trained_on": None if known["attacks"] is None else list(known["attacks"]),
         "attack_families_trained_on": None if known["attacks"] is None else list(known["families"]),
         "files": dict(files),
     }
-
-
-def _tally(values: Iterable[str]) -> dict[str, int]:
-    return dict(sorted(Counter(values).items()))
-
-
-def _publish(files: Mapping[str, str], work: Path, out: Path) -> None:
-    """Fill a folder inside the work and rename that: a full disk or a kill leaves no half of it."""
-    folder = work / "result"
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, encoding="ascii", newline="\n")
-        folder.rename(out)
-    except OSError as error:
-        raise ReportError(f"{out}: {error}; free some space, or name another folder with --out") from error
-    shutil.rmtree(work, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from pytest_safetydrift.core.text import one_line
 from pytest_safetydrift.engines.checkpoint import Checkpoint
 from pytest_safetydrift.engines.critic import RewardEngine
 from pytest_safetydrift.engines.options import EngineOptions
+from pytest_safetydrift.trainer.files import read_or_empty
 from pytest_safetydrift.trainer.training.base import CARD
 
 __all__ = ["REWARD_CARD", "RewardModel", "also_taught", "check_sound", "files_of_reward", "read_reward_card"]
@@ -65,7 +65,7 @@ class RewardModel:
 
 def read_reward_card(folder: Path) -> dict[str, Any]:
     """The card, {} where there is none that can be read."""
-    return _read(Path(folder) / REWARD_CARD)
+    return read_or_empty(Path(folder) / REWARD_CARD)
 
 
 def check_sound(folder: Path) -> None:
@@ -92,7 +92,7 @@ def files_of_reward(folder: Path) -> tuple[Path, ...]:
 def also_taught(folder: Path, own: Mapping[str, Any]) -> dict[str, Any]:
     """What `taught` says of a policy's rows, with the attacks that its reward model learnt on: it passes them on, so
     they are held out no more. Unknown (`attacks` None) where either is."""
-    card = _read(Path(folder) / CARD)
+    card = read_or_empty(Path(folder) / CARD)
     attacks, families = card.get("attacks_trained_on"), card.get("attack_families_trained_on")
     if own["attacks"] is None or not isinstance(attacks, list) or not isinstance(families, list):
         return {"attacks": None, "families": ()}
@@ -100,11 +100,3 @@ def also_taught(folder: Path, own: Mapping[str, Any]) -> dict[str, Any]:
         "attacks": tuple(dict.fromkeys([*own["attacks"], *attacks])),
         "families": tuple(dict.fromkeys([*own["families"], *families])),
     }
-
-
-def _read(place: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(place.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return card if isinstance(card, dict) else {}

@@ -15,6 +15,7 @@ from pytest_safetydrift.core.errors import TrainingError, UsageError
 from pytest_safetydrift.core.judgement import Judgement
 from pytest_safetydrift.core.request import Sampling
 from pytest_safetydrift.core.response import Finish, Response
+from pytest_safetydrift.trainer.files import write_whole
 from pytest_safetydrift.trainer.reward.shaping import Shaping
 from pytest_safetydrift.trainer.training.asked import Asked
 from pytest_safetydrift.trainer.training.drawing import draw_answers, judge_answer
@@ -125,8 +126,6 @@ def open_signal(
         drawn = draw_answers(reference, asked, folder=folder, sampling=sampling)
         rewards = model.scores([(a.messages, one.text) for a, (one,) in zip(asked, drawn, strict=True)])
         found = calibrated(shaping, rewards)
-        draft = place.with_suffix(".part")
-        draft.write_text(json.dumps({"centre": found.centre, "scale": found.scale}) + "\n", "utf-8")
-        draft.replace(place)
+        write_whole(place, json.dumps({"centre": found.centre, "scale": found.scale}) + "\n")
     wait_for_all()
     return Signal(model, replace(shaping, **json.loads(place.read_text("utf-8"))))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from pytest_safetydrift.core.errors import ReportError
+from pytest_safetydrift.trainer.files import publish
 from pytest_safetydrift.trainer.screening.pairs import Pair
 from pytest_safetydrift.trainer.screening.screen import Screening
 from pytest_safetydrift.trainer.screening.told import as_json, as_markdown
@@ -29,15 +28,10 @@ def write_screening(screening: Screening, file: Path, out: Path) -> Path:
     """
     if out.exists():
         raise ReportError(f"{out} exists already; name another folder with --out, or remove it")
-    beside = out.with_name(f".{out.name}.{uuid4().hex[:8]}")
     try:
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        beside.mkdir(parents=True)
-        for name, text in _texts(screening, file.name, digest).items():
-            (beside / name).write_text(text, "utf-8", newline="\n")
-        beside.rename(out)
+        publish(_texts(screening, file.name, digest), out)
     except OSError as error:
-        shutil.rmtree(beside, ignore_errors=True)
         raise ReportError(f"{out}: cannot be written: {error.strerror or error}; name another with --out") from error
     return out
 

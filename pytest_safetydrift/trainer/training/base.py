@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,15 @@ from pytest_safetydrift.engines.checkpoint import Checkpoint
 from pytest_safetydrift.engines.identity import checkpoint_identity
 from pytest_safetydrift.engines.options import EngineOptions
 from pytest_safetydrift.engines.places import locate
+from pytest_safetydrift.trainer.files import read_or_empty
 
 __all__ = ["CARD", "Base", "open_base"]
 
 CARD = "training_card.json"
-_TOKENIZER = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model")
-_TEMPLATE = ("chat_template*", "generation_config.json")
+_CHAT = (
+    *("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab.*", "merges.txt", "*.model"),
+    *("chat_template*", "generation_config.json"),
+)
 _OPTIONS = EngineOptions(kind="transformers")
 
 
@@ -62,18 +64,20 @@ class Base:
     @property
     def card(self) -> dict[str, Any]:
         """Its own training card, {} where it has none."""
-        try:
-            card = json.loads((self.checkpoint.folders[-1] / CARD).read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return card if isinstance(card, dict) else {}
+        return read_or_empty(self.checkpoint.folders[-1] / CARD)
+
+    @property
+    def context(self) -> int | None:
+        """Tokens that the model's positions cover, None where its configuration sets no limit."""
+        text = self.config.get("text_config") or self.config
+        return int(text.get("max_position_embeddings") or 0) or None
 
     def copy_chat(self, out: Path) -> None:
         """Tokenizer, chat template and generation settings, byte for byte: loaded and saved again a tokenizer may be
         spelled otherwise, and would be another checkpoint's."""
-        for patterns, folder in ((_TOKENIZER, self.checkpoint.tokenizer), (_TEMPLATE, self.checkpoint.tokenizer)):
-            for path in {p for pattern in patterns for p in folder.glob(pattern) if p.is_file()}:
-                shutil.copyfile(path, out / path.name)
+        folder = self.checkpoint.tokenizer
+        for path in {p for pattern in _CHAT for p in folder.glob(pattern) if p.is_file()}:
+            shutil.copyfile(path, out / path.name)
 
 
 def open_base(reference: str) -> Base:

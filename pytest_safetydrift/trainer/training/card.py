@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.util import find_spec
 from typing import Any
@@ -24,17 +25,18 @@ def compose_card(method: Method, base: Base, fitted: Fitted, seconds: float) -> 
     "attack_families_trained_on" holds the base's own too: what a parent was taught is held out for no child. Where the
     data do not say which attacks their refusals are under it is null, and the gate takes no family for held out.
     """
+    parent = base.card
     return {
         "method": method.name,
         "summary": method.summary,
         "version": __version__,
         "base": {"reference": base.reference, "digest": base.digest},
         "parents": [
-            *base.card.get("parents", []),
-            *([base.card["base"]] if isinstance(base.card.get("base"), dict) else []),
+            *parent.get("parents", []),
+            *([parent["base"]] if isinstance(parent.get("base"), dict) else []),
         ],
         "data_sha256": dict(fitted.files),
-        **_taught(base, fitted),
+        **_taught(parent, fitted),
         "config": method.to_json(),
         "config_digest": method.digest,
         "seed": method.seed,
@@ -48,12 +50,12 @@ def compose_card(method: Method, base: Base, fitted: Fitted, seconds: float) -> 
     }
 
 
-def _taught(base: Base, fitted: Fitted) -> dict[str, Any]:
+def _taught(parent: Mapping[str, Any], fitted: Fitted) -> dict[str, Any]:
     """Attacks and families; unknown where the data or a parent that was trained do not say."""
-    inherited = base.card.get("attack_families_trained_on", [])
+    inherited = parent.get("attack_families_trained_on", [])
     if fitted.attacks is None or not isinstance(inherited, list):
         return {"attacks_trained_on": None, "attack_families_trained_on": None}
-    attacks = [*base.card.get("attacks_trained_on", []), *fitted.attacks]
+    attacks = [*parent.get("attacks_trained_on", []), *fitted.attacks]
     return {
         "attacks_trained_on": list(dict.fromkeys(attacks)),
         "attack_families_trained_on": list(dict.fromkeys([*inherited, *fitted.families])),

@@ -35,9 +35,9 @@ def add_method(methods: argparse._SubParsersAction[argparse.ArgumentParser], con
 
 
 def _train(arguments: argparse.Namespace) -> int:
+    from pytest_safetydrift.trainer.files import check_new
     from pytest_safetydrift.trainer.training.estimate import machine_rate
     from pytest_safetydrift.trainer.training.run import train
-    from pytest_safetydrift.trainer.training.work import check_new
 
     method = from_options(arguments.method, arguments)
     check_new(arguments.out)

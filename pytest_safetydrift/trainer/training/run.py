@@ -8,12 +8,13 @@ import time
 from pathlib import Path
 
 from pytest_safetydrift.core.errors import TrainingError
+from pytest_safetydrift.trainer.files import check_new
 from pytest_safetydrift.trainer.training.base import CARD, open_base
 from pytest_safetydrift.trainer.training.card import compose_card
 from pytest_safetydrift.trainer.training.example import sha256_of
 from pytest_safetydrift.trainer.training.method import Method
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
-from pytest_safetydrift.trainer.training.work import Fitted, Work, check_new, open_work
+from pytest_safetydrift.trainer.training.work import Fitted, Work, open_work
 
 __all__ = ["LOG", "train"]
 

@@ -13,6 +13,7 @@ from typing import Any
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from pytest_safetydrift.core.errors import TrainingError
+from pytest_safetydrift.trainer.files import write_whole
 from pytest_safetydrift.trainer.training.work import WHOLE
 
 __all__ = ["Finite", "Marks", "Told", "mark_whole"]
@@ -85,9 +86,7 @@ def mark_whole(step: Path) -> None:
                 if not torch.isfinite(file.get_tensor(name).float()).all():
                     raise TrainingError(f"{step.name}: {name} is not finite; {kept(step.parent)}; lower --rate")
     sizes = {str(p.relative_to(step)): p.stat().st_size for p in sorted(step.rglob("*")) if p.is_file()}
-    draft = step / f".{WHOLE}"
-    draft.write_text(json.dumps(sizes, indent=1) + "\n", "utf-8")
-    draft.replace(step / WHOLE)
+    write_whole(step / WHOLE, json.dumps(sizes, indent=1) + "\n")
 
 
 def kept(steps: Path) -> str:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_safetydrift.core.errors import ReportError, UsageError
+from pytest_safetydrift.trainer.files import check_new, read_or_empty
 from pytest_safetydrift.trainer.training.base import Base
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
 
-__all__ = ["WHOLE", "Fitted", "Work", "check_new", "last_whole", "open_work"]
+__all__ = ["WHOLE", "Fitted", "Work", "last_whole", "open_work"]
 
 WHOLE = "whole.json"
 """In the folder of a step once all of it is on the disk and its weights are finite; holds the sizes of its files."""
@@ -89,12 +90,6 @@ def _is_whole(step: Path) -> bool:
         return False
 
 
-def check_new(out: Path) -> None:
-    """Raises `UsageError` where there is something already: nothing is written over."""
-    if out.exists():
-        raise UsageError(f"{out} exists; name another folder with --out, or move that one away")
-
-
 @contextmanager
 def open_work(base: Base, out: Path, config: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Work]:
     """The work for `out`: begun, or gone on with where the same method was at it on the same base and data.
@@ -134,7 +129,7 @@ def _claim(folder: Path, state: Mapping[str, Any]) -> None:
     if not folder.exists():
         folder.mkdir()
         place.write_text(json.dumps(state, indent=1) + "\n", "utf-8")
-    found = _read(place)
+    found = read_or_empty(place)
     if found != state:
         raise UsageError(
             f"{folder} holds unfinished work of another kind: {_difference(found, state)}; remove it to begin anew"
@@ -143,14 +138,6 @@ def _claim(folder: Path, state: Mapping[str, Any]) -> None:
         if not _is_whole(half):
             shutil.rmtree(half)
     shutil.rmtree(folder / "result", ignore_errors=True)
-
-
-def _read(place: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(place.read_text("utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
