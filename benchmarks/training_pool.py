@@ -84,9 +84,9 @@ def ask_pool(folder: Path, checkpoint: str) -> Path:
     if not (run / "record.json").is_file():
         write_pool(folder)
         command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "--no-summary", _SUITE]
-        subprocess.run(
-            [*command, f"--checkpoint={checkpoint}", f"--safetydrift-report={_RUN}"], cwd=folder, check=False
-        )
+        command += [f"--checkpoint={checkpoint}", f"--safetydrift-report={_RUN}"]
+        # corpora and policy are this folder's, also where it lies in another project
+        subprocess.run([*command, "--rootdir=."], cwd=folder, check=False)
     return run
 
 

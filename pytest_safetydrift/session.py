@@ -116,6 +116,12 @@ class GateSession:
             self._absent = _check_measured(self.policy, self._measured)
             _check_candidates(self.policy, self.options.checkpoints)
         idle = {i for i in items if "gate" in getattr(i, "fixturenames", ()) and not _concerns(_want(i))}
+        if idle and len(idle) == len(items):
+            with usage():
+                raise UsageError(
+                    f"no gate of the policy {self.policy.source} is for what these tests measure; name yours with "
+                    "--safetydrift-policy, or give it a gate of their suite, metric, corpus and attack"
+                )
         if idle:
             items[:] = [i for i in items if i not in idle]
             self.config.hook.pytest_deselected(items=list(idle))

@@ -130,6 +130,14 @@ def test_a_selection_asks_only_what_it_needs(world: World) -> None:
     assert world.record()["selection"] == "1 of 4 gates"
 
 
+def test_tests_that_no_gate_is_for_are_refused(world: World) -> None:
+    """The policy gates another suite only: a usage error that names the policy, and nothing is asked."""
+    result = world.run("--safetydrift-policy=built-in:default")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*no gate of the policy built-in:default is for what these tests measure*"])
+    assert world.asked() == []
+
+
 def test_last_failed_runs_the_failed_gates(world: World) -> None:
     """--lf after a failure: the same two gates, from the store."""
     world.run(checkpoint="wild")
