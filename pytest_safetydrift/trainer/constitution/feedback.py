@@ -12,13 +12,13 @@ from pytest_safetydrift.core.response import Response
 from pytest_safetydrift.engines import EngineOptions
 from pytest_safetydrift.trainer.constitution.principles import Principle, choose_principles
 from pytest_safetydrift.trainer.constitution.reading import likelihood_of_a, read_letter
-from pytest_safetydrift.trainer.constitution.revising import judged
 from pytest_safetydrift.trainer.constitution.tasks import CHOICES, comparison
 from pytest_safetydrift.trainer.constitution.teacher import Dialogue
 from pytest_safetydrift.trainer.preferences.doubt import label_noise
+from pytest_safetydrift.trainer.preferences.rows import preference_row
 from pytest_safetydrift.trainer.reward.faults import Fault
 from pytest_safetydrift.trainer.training.asked import Asked
-from pytest_safetydrift.trainer.training.drawing import open_target
+from pytest_safetydrift.trainer.training.drawing import judge_text, open_target
 
 __all__ = ["LETTERS_NOISE", "Compared", "Comparing", "Pairing"]
 
@@ -76,23 +76,11 @@ class Compared:
         return not self.unusable and self.agreed and self.fault is None
 
     def to_json(self) -> dict[str, Any]:
-        """A row of preferences.jsonl, see `trainer.preferences.rows`; only where it is learnable."""
+        """A row of preferences.jsonl, see `preference_row`; only where it is learnable."""
         first, second = self.pairing.first, self.pairing.second
         chosen, rejected = (first, second) if (self.first_better or 0.0) > 0.5 else (second, first)
-        asked = self.pairing.asked
-        return {
-            "prompt": [m._asdict() for m in asked.messages],
-            "chosen": [{"role": "assistant", "content": chosen}],
-            "rejected": [{"role": "assistant", "content": rejected}],
-            "noise": self.noise,
-            "teaches": "refuse" if asked.prohibited else "answer",
-            "why": f"{self.pairing.what}, by {self.principle}",
-            "sample": asked.sample.id,
-            "attack": asked.row.get("attack"),
-            "family": asked.row.get("family"),
-            "category": asked.sample.category,
-            "asked": asked.sample.to_json(),
-        }
+        why = f"{self.pairing.what}, by {self.principle}"
+        return preference_row(self.pairing.asked, chosen, rejected, self.noise, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +136,7 @@ class Comparing:
             first_better=mean,
             agreed=(first - 0.5) * (second - 0.5) > 0,
             noise=LETTERS_NOISE if self.lettered else label_noise(min(mean, 1 - mean)),
-            fault=judged(pairing.asked, better),
+            fault=judge_text(pairing.asked, better).fault,
         )
 
     def _likelihood(self, response: Response) -> tuple[float, str]:

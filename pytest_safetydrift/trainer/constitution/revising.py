@@ -15,9 +15,9 @@ from pytest_safetydrift.trainer.constitution.tasks import Task, critique, revisi
 from pytest_safetydrift.trainer.constitution.teacher import Dialogue
 from pytest_safetydrift.trainer.reward.faults import Fault
 from pytest_safetydrift.trainer.training.asked import Asked
-from pytest_safetydrift.trainer.training.drawing import judge_answer
+from pytest_safetydrift.trainer.training.drawing import judge_text
 
-__all__ = ["Answered", "Revised", "Revising", "judged", "unusable_share"]
+__all__ = ["Answered", "Revised", "Revising", "unusable_share"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +151,6 @@ def unusable_share(found: Sequence[Revised]) -> float:
     return sum(bool(f.unusable) for f in found) / len(found) if found else 0.0
 
 
-def judged(asked: Asked, answer: str) -> Fault | None:
-    """What the rule judge finds wrong with an answer that came to its own end."""
-    return judge_answer(asked.sample, asked.messages, Response(answer))[1]
-
-
 def _criticised(found: Revised, task: Task, response: Response) -> Revised:
     text, fault = read_critique(response, task)
     if fault:
@@ -167,7 +162,7 @@ def _rewritten(found: Revised, task: Task, response: Response) -> Revised:
     text, fault = read_revision(response, task)
     if fault:
         return replace(found, unusable=f"revision: {fault}", said=_raw(response))
-    return replace(found, revision=text, fault=judged(found.asked, text))
+    return replace(found, revision=text, fault=judge_text(found.asked, text).fault)
 
 
 def _raw(response: Response) -> str:

@@ -76,11 +76,11 @@ class _Loop:
         decision = decide(self.plan, rounds)
         while decision.step is Step.CONTINUE:
             made = self._next(len(rounds))
-            if made is None:
-                decision = self._beyond_means(len(rounds))
-            else:
+            if isinstance(made, Round):
                 self._keep(made)
                 decision = decide(self.plan, rounds)
+            else:
+                decision = made
         self._close(decision)
         return decision
 
@@ -128,15 +128,15 @@ class _Loop:
 
     # -- later rounds --
 
-    def _next(self, number: int) -> Round | None:
-        """Learn from the last round's failures, train the best checkpoint so far, gate; None where the training would
-        be beyond its budget."""
+    def _next(self, number: int) -> Round | Decision:
+        """Learn from the last round's failures, train the best checkpoint so far, gate; to stop where the training
+        would be beyond its budget."""
         began = time.monotonic()
         if number > 1 and not self._learn_further(number):
             self.say(f"round {number}: no prompt of the train fold fails, so earlier rows are learnt once more")
         method = self._method(number)
-        if self.plan.steps_budget is not None and self._unaffordable(method):
-            return None
+        if beyond := self._unaffordable(method):
+            return Decision(Step.STOP, beyond, best(self.book.rounds).number)
         out = self._place(number, _CHECKPOINT)
         self.say(f"round {number}: training {method.base} ({out.with_name('training.log')})")
         reference = trained(self.plan, method, out)
@@ -165,10 +165,9 @@ class _Loop:
         return method_of(self.plan, self.plan.base, data) if begins_anew(method) else method
 
     def _unaffordable(self, method: Method) -> str:
-        return unaffordable(self.plan, self.book.rounds, method.estimate().steps)
-
-    def _beyond_means(self, number: int) -> Decision:
-        return Decision(Step.STOP, self._unaffordable(self._method(number)), best(self.book.rounds).number)
+        """Why it may not begin, "" where it may; nothing is estimated where steps have no budget."""
+        limited = self.plan.steps_budget is not None
+        return unaffordable(self.plan, self.book.rounds, method.estimate().steps) if limited else ""
 
     # -- parts --
 

@@ -17,9 +17,10 @@ from pytest_safetydrift.trainer.constitution.lessons import make_lessons, pair_d
 from pytest_safetydrift.trainer.constitution.principles import BUILT_IN, Principle, read_principles
 from pytest_safetydrift.trainer.constitution.revising import Answered, Revised, Revising
 from pytest_safetydrift.trainer.constitution.teacher import check_usable, consult, told
-from pytest_safetydrift.trainer.methods.own_answers import OwnAnswers, check_drawn, is_good
+from pytest_safetydrift.trainer.methods.own_answers import OwnAnswers, check_drawn
 from pytest_safetydrift.trainer.preferences.rows import FILE
 from pytest_safetydrift.trainer.tally import tally
+from pytest_safetydrift.trainer.training.checks import check_least
 from pytest_safetydrift.trainer.training.drawing import draw_answers
 from pytest_safetydrift.trainer.training.estimate import Estimate
 from pytest_safetydrift.trainer.training.example import sha256_of
@@ -59,9 +60,7 @@ class Constitutional(OwnAnswers):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("rounds", "each", "teacher_tokens"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, got {getattr(self, name)}")
+        check_least(self, rounds=1, each=1, teacher_tokens=1)
         if not (isfinite(self.teacher_temperature) and self.teacher_temperature >= 0):
             raise UsageError(f"teacher_temperature must be at least 0, got {self.teacher_temperature}")
         if not 0 <= self.unusable < 1:
@@ -110,8 +109,8 @@ class Constitutional(OwnAnswers):
         drawn = draw_answers(self.base, asked, folder=work.folder, sampling=self.sampling)
         drafts = [(a, draft) for a, (draft,) in zip(asked, drawn, strict=True)]
         check_drawn(self.base, asked, drawn)
-        own = [Answered(a, d.text) for a, d in drafts if not a.prohibited and is_good(d)]
-        faulty = [Answered(a, d.text) for a, d in drafts if d.response.ok and (a.prohibited or not is_good(d))]
+        own = [Answered(a, d.text) for a, d in drafts if not a.prohibited and d.good]
+        faulty = [Answered(a, d.text) for a, d in drafts if d.response.ok and (a.prohibited or not d.good)]
         revised = self._revised(work, faulty)
         lessons = make_lessons(revised, own, self.balance, self.seed)
         write_rows(work.kept / CRITIQUES, lessons.critiques)

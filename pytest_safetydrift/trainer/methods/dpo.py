@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Any, ClassVar
 
 from pytest_safetydrift.core.errors import UsageError
 from pytest_safetydrift.trainer.preferences.comparing import Comparing, Models
 from pytest_safetydrift.trainer.preferences.encoded import EncodedPair, encode_pairs
 from pytest_safetydrift.trainer.preferences.rows import Preference, read_preferences
+from pytest_safetydrift.trainer.training.checks import check_numbers
 from pytest_safetydrift.trainer.training.option import option
 
 __all__ = ["DPO"]
@@ -39,8 +39,7 @@ class DPO(Comparing[Preference, EncodedPair]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not (isfinite(self.anchor) and self.anchor >= 0):
-            raise UsageError(f"anchor must be a number of at least 0, got {self.anchor}")
+        check_numbers(self, least=("anchor",))
         if self.loss not in _LOSSES:
             raise UsageError(f"loss must be sigmoid, conservative or robust, got {self.loss!r}")
 

@@ -18,8 +18,7 @@ from pytest_safetydrift.trainer.reward.model import also_taught
 from pytest_safetydrift.trainer.reward.signal import Signal
 from pytest_safetydrift.trainer.training.base import open_base
 from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
-from pytest_safetydrift.trainer.training.example import sha256_of
-from pytest_safetydrift.trainer.training.hugging import arguments, model_to_train, run, save
+from pytest_safetydrift.trainer.training.hugging import arguments, drop_reference_adapter, model_to_train, run, save
 from pytest_safetydrift.trainer.training.option import option
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
 from pytest_safetydrift.trainer.training.taught import taught
@@ -84,7 +83,6 @@ class Grouped(Rewarded):
         return Fitted(
             steps=int(log[-1]["step"]),
             tokens=int(log[-1]["num_tokens"]),
-            files=sha256_of(self.inputs()),
             log=tuple({**row, "reading": r.to_json()} for row, r in zip(log, readings_of(log), strict=True)),
             facts={
                 "questions": len(prompts),
@@ -128,8 +126,7 @@ class Grouped(Rewarded):
                 **own,
             ),
         )
-        if "ref" in getattr(model, "peft_config", {}):
-            model.delete_adapter("ref")  # the base itself is the reference, and trl's copy would be saved beside ours
+        drop_reference_adapter(model)
         return made
 
 

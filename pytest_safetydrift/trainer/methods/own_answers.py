@@ -5,17 +5,16 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 from pytest_safetydrift.core.errors import UsageError
 from pytest_safetydrift.core.request import Sampling
-from pytest_safetydrift.core.response import Finish
 from pytest_safetydrift.trainer.constitution.learnt import choose_questions
-from pytest_safetydrift.trainer.methods.sft import learn, tokens_of
+from pytest_safetydrift.trainer.methods.sft import learn
 from pytest_safetydrift.trainer.reward.faults import Fault
 from pytest_safetydrift.trainer.training.asked import Asked, asked_of, distinct
 from pytest_safetydrift.trainer.training.base import open_base
+from pytest_safetydrift.trainer.training.checks import check_numbers
 from pytest_safetydrift.trainer.training.drawing import Drawn
 from pytest_safetydrift.trainer.training.encode import encode_all
 from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
@@ -25,7 +24,7 @@ from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.option import option
 from pytest_safetydrift.trainer.training.work import Fitted, Work
 
-__all__ = ["OwnAnswers", "check_drawn", "is_good"]
+__all__ = ["OwnAnswers", "check_drawn"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +46,7 @@ class OwnAnswers(Tuning):
                 f"questions must be at least 0 and max_new_tokens at least 1, got {self.questions} and "
                 f"{self.max_new_tokens}"
             )
-        for name, positive in (("temperature", True), ("balance", False)):
-            value = getattr(self, name)
-            if not isfinite(value) or value < 0 or (positive and value == 0):
-                raise UsageError(f"{name} must be a number {'above' if positive else 'of at least'} 0, got {value}")
+        check_numbers(self, above=("temperature",), least=("balance",))
 
     @property
     @abstractmethod
@@ -82,7 +78,7 @@ class OwnAnswers(Tuning):
             rows=len(rows),
             too_long=too_long,
             steps=steps,
-            tokens=tokens_of(rows, self, steps),
+            tokens=self.tokens_for(rows, steps),
             generated=len(asked) * self.drawn * self.max_new_tokens,
             parameters=count_parameters(base.checkpoint),
             trained=count_trained(base.checkpoint, self.lora_rank, self.lora_targets),
@@ -99,11 +95,6 @@ class OwnAnswers(Tuning):
         fitted = learn(self, model, read_examples([file]), work)
         save(model, work)
         return fitted
-
-
-def is_good(drawn: Drawn) -> bool:
-    """Whether the judge finds no fault in it, and it came to its own end: one that is cut off teaches to break off."""
-    return drawn.fault is None and drawn.response.finish is Finish.STOP
 
 
 def check_drawn(base: str, asked: Sequence[Asked], drawn: Sequence[Sequence[Drawn]]) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, isfinite
+from math import ceil
 from typing import TYPE_CHECKING, ClassVar
 
 from pytest_safetydrift.core.errors import UsageError, closest
 from pytest_safetydrift.trainer.methods.rewarded import Rewarded
 from pytest_safetydrift.trainer.training.base import open_base
+from pytest_safetydrift.trainer.training.checks import check_least, check_numbers
 from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
 from pytest_safetydrift.trainer.training.option import option
 from pytest_safetydrift.trainer.training.ranks import world_size
@@ -113,9 +114,7 @@ class PPO(Rewarded):
 
 def _check(config: PPO) -> None:
     """Numbers that nobody else looks at."""
-    for name in ("minibatch", "inner"):
-        if getattr(config, name) < 1:
-            raise UsageError(f"{name} must be at least 1, got {getattr(config, name)}")
+    check_least(config, minibatch=1, inner=1)
     if config.batch < 2 or config.batch % config.minibatch:
         raise UsageError(
             f"batch must be at least 2 and a multiple of minibatch, got {config.batch} and {config.minibatch}"
@@ -124,10 +123,7 @@ def _check(config: PPO) -> None:
         raise UsageError(f"micro_batch must divide minibatch, got {config.micro_batch} and {config.minibatch}")
     if not 0 < config.clip < 1:
         raise UsageError(f"clip must be in (0, 1), got {config.clip}")
-    for name, positive in {"critic_rate": True, "value_clip": False, "stop_kl": False}.items():
-        value = getattr(config, name)
-        if not isfinite(value) or value < 0 or (positive and value == 0):
-            raise UsageError(f"{name} must be a number {'above' if positive else 'of at least'} 0, got {value}")
+    check_numbers(config, above=("critic_rate",), least=("value_clip", "stop_kl"))
     if not (0 <= config.gamma <= 1 and 0 <= config.lam <= 1):
         raise UsageError(f"gamma and lam must be in [0, 1], got {config.gamma} and {config.lam}")
     if config.critic not in CRITICS:

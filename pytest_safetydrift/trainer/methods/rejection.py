@@ -12,13 +12,12 @@ from typing import Any, ClassVar
 
 from pytest_safetydrift.core.errors import TrainingError, UsageError
 from pytest_safetydrift.trainer.constitution.learnt import LEARNT, balanced, learnt_row, once, write_rows
-from pytest_safetydrift.trainer.constitution.revising import judged
-from pytest_safetydrift.trainer.methods.own_answers import OwnAnswers, check_drawn, is_good
-from pytest_safetydrift.trainer.reward.model import RewardModel, also_taught, check_sound, files_of_reward
+from pytest_safetydrift.trainer.methods.own_answers import OwnAnswers, check_drawn
+from pytest_safetydrift.trainer.reward.model import RewardModel, also_taught, files_of_reward
 from pytest_safetydrift.trainer.reward.signal import Scorer
 from pytest_safetydrift.trainer.tally import tally
 from pytest_safetydrift.trainer.training.asked import Asked
-from pytest_safetydrift.trainer.training.drawing import Drawn, draw_answers
+from pytest_safetydrift.trainer.training.drawing import Drawn, draw_answers, judge_text
 from pytest_safetydrift.trainer.training.estimate import Estimate
 from pytest_safetydrift.trainer.training.option import option
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
@@ -60,13 +59,7 @@ class Rejection(OwnAnswers):
 
     def inputs(self) -> tuple[Path, ...]:
         """The files of rows, and those of the reward model. Raises `UsageError` for one that may not be used."""
-        files = super().inputs()
-        if not self.reward:
-            return files
-        reward = files_of_reward(Path(self.reward))
-        if not self.allow_unsound:
-            check_sound(Path(self.reward))
-        return (*files, *reward)
+        return super().inputs() + files_of_reward(self.reward, allow_unsound=self.allow_unsound)
 
     def estimate(self) -> Estimate:
         """Every round is counted as a whole one."""
@@ -81,7 +74,7 @@ class Rejection(OwnAnswers):
         rounds: list[_Round] = []
         for number in range(1, self.rounds + 1):
             left = [at for at in range(len(asked)) if at not in answers]
-            stage = Work(work.base, work.folder / f"round-{number}")
+            stage = replace(work, folder=work.folder / f"round-{number}")
             reference = self.reference_of(rounds[-1].stage) if rounds else self.base
             drawn = once(work, stage.folder.name, partial(self._draw, work, reference, [asked[at] for at in left]))
             if rounds and not drawn["answers"]:
@@ -118,7 +111,7 @@ class Rejection(OwnAnswers):
         rows = [learnt_row(asked[at], text, "own") for at, text in answers.items()]
         if self.fill == "golden":
             missing = [a for at, a in enumerate(asked) if at not in answers]
-            rows += [learnt_row(a, a.golden, "golden") for a in missing if judged(a, a.golden) is None]
+            rows += [learnt_row(a, a.golden, "golden") for a in missing if judge_text(a, a.golden).good]
         kinds = {kind: [row for row in rows if row["teaches"] == kind] for kind in ("refuse", "answer")}
         for kind, name in (("refuse", "prohibited"), ("answer", "benign")):
             if not kinds[kind]:
@@ -166,7 +159,7 @@ def best_of(asked: Sequence[Asked], drawn: Sequence[Sequence[Drawn]], scorer: Sc
     The best is what the scorer rates highest. Without one it is what was drawn oftest, which is the likeliest as far as
     the draws tell; of equals it is the first.
     """
-    good = {at: [d.text for d in own if is_good(d)] for at, own in enumerate(drawn)}
+    good = {at: [d.text for d in own if d.good] for at, own in enumerate(drawn)}
     if scorer is None:
         return {at: Counter(texts).most_common(1)[0][0] for at, texts in good.items() if texts}
     each = [(at, text) for at, texts in good.items() for text in dict.fromkeys(texts)]
@@ -193,7 +186,7 @@ def acceptance(asked: Sequence[Asked], drawn: Sequence[Sequence[Drawn]]) -> dict
 def _counted(named: Iterable[tuple[str, Sequence[Drawn]]]) -> dict[str, Any]:
     cells: dict[str, list[list[bool]]] = {}
     for name, draws in named:
-        cells.setdefault(name, []).append([is_good(d) for d in draws])
+        cells.setdefault(name, []).append([d.good for d in draws])
     return {name: _cell(cells[name]) for name in sorted(cells)}
 
 

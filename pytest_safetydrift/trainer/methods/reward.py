@@ -20,9 +20,10 @@ from pytest_safetydrift.trainer.reward.hard import hard_negatives, known_pairs
 from pytest_safetydrift.trainer.reward.model import REWARD_CARD, RewardModel
 from pytest_safetydrift.trainer.reward.soundness import Limits
 from pytest_safetydrift.trainer.training.base import Base, open_base
+from pytest_safetydrift.trainer.training.checks import check_least
 from pytest_safetydrift.trainer.training.encode import encode_answer, encode_prompt
 from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
-from pytest_safetydrift.trainer.training.example import files_of, sha256_of
+from pytest_safetydrift.trainer.training.example import files_of
 from pytest_safetydrift.trainer.training.hugging import arguments, lora, run, save
 from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.option import option
@@ -94,8 +95,7 @@ class Reward(Tuning):
             raise UsageError(
                 f"held_out must be in (0, 1), got {self.held_out}: a model that is not examined may not be used"
             )
-        if self.off_topic < 0:
-            raise UsageError(f"off_topic must be at least 0, got {self.off_topic}")
+        check_least(self, off_topic=0)
 
     def inputs(self) -> tuple[Path, ...]:
         """The files of pairs."""
@@ -110,7 +110,7 @@ class Reward(Tuning):
             rows=len(pairs.learnt),
             too_long=pairs.too_long,
             steps=steps,
-            tokens=self._tokens(pairs, steps),
+            tokens=self.tokens_for(pairs.learnt, steps),
             parameters=count_parameters(base.checkpoint),
             trained=count_trained(base.checkpoint, self.lora_rank, self.lora_targets),
             notes=(f"held out: {len(pairs.held_out):,} pairs; made: {pairs.made:,} of the rows",),
@@ -127,8 +127,7 @@ class Reward(Tuning):
         wait_for_all()
         return Fitted(
             steps=steps,
-            tokens=self._tokens(pairs, steps),
-            files=sha256_of(self.inputs()),
+            tokens=self.tokens_for(pairs.learnt, steps),
             log=log,
             facts={
                 "pairs": len(pairs.learnt) - pairs.made,
@@ -184,10 +183,6 @@ class Reward(Tuning):
     def _most(self, base: Base) -> int:
         """Tokens of a chat that is learnt or rated: more than the base reads are rated by nobody."""
         return min(self.max_length, base.context or self.max_length)
-
-    def _tokens(self, pairs: _Pairs, steps: int) -> int:
-        """Over all steps, padding left out."""
-        return round(sum(map(len, pairs.learnt)) / len(pairs.learnt) * self.batch * steps)
 
 
 def _read(files: Sequence[Path], one_class: bool) -> tuple[list[Preference], dict[str, int]]:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 from pytest_safetydrift.core.errors import CorpusError, UsageError
 from pytest_safetydrift.core.request import Sampling
 from pytest_safetydrift.trainer.ppo.prompts import Prompt, encode_prompts
-from pytest_safetydrift.trainer.reward.model import RewardModel, check_sound, files_of_reward
+from pytest_safetydrift.trainer.reward.model import RewardModel, files_of_reward
 from pytest_safetydrift.trainer.reward.shaping import Shaping
 from pytest_safetydrift.trainer.reward.signal import Signal, open_signal
 from pytest_safetydrift.trainer.reward.watch import Watch
 from pytest_safetydrift.trainer.training.asked import asked_of
 from pytest_safetydrift.trainer.training.base import Base
+from pytest_safetydrift.trainer.training.checks import check_numbers
 from pytest_safetydrift.trainer.training.example import files_of, read_examples
 from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.option import option
@@ -55,9 +55,7 @@ class Rewarded(Tuning):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("beta", "temperature"):
-            if not (isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise UsageError(f"{name} must be a number above 0, got {getattr(self, name)}")
+        check_numbers(self, above=("beta", "temperature"))
         if not 1 <= self.max_new_tokens < self.max_length:
             raise UsageError(
                 "max_new_tokens must be at least 1 and leave room for prompts within max_length, got "
@@ -88,13 +86,7 @@ class Rewarded(Tuning):
 
     def inputs(self) -> tuple[Path, ...]:
         """The files of rows, and those of the reward model. Raises `UsageError` for one that may not be used."""
-        files = files_of(self.data)
-        if not self.reward:
-            return files
-        reward = files_of_reward(Path(self.reward))
-        if not self.allow_unsound:
-            check_sound(Path(self.reward))
-        return (*files, *reward)
+        return files_of(self.data) + files_of_reward(self.reward, allow_unsound=self.allow_unsound)
 
     def prompts(self, base: Base) -> tuple[list[Prompt], int]:
         """The distinct questions that leave room for an answer, and how many do not. Raises `CorpusError`."""

@@ -12,7 +12,7 @@ from pytest_safetydrift.core.errors import CorpusError
 from pytest_safetydrift.trainer.training.base import open_base
 from pytest_safetydrift.trainer.training.encode import Encoded, encode_all
 from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
-from pytest_safetydrift.trainer.training.example import Example, files_of, read_examples, sha256_of
+from pytest_safetydrift.trainer.training.example import Example, files_of, read_examples
 from pytest_safetydrift.trainer.training.hugging import arguments, model_to_train, run, save
 from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.option import option
@@ -21,7 +21,7 @@ from pytest_safetydrift.trainer.training.ranks import is_first
 from pytest_safetydrift.trainer.training.taught import one_class, taught
 from pytest_safetydrift.trainer.training.work import Fitted, Work
 
-__all__ = ["SFT", "fine_tune", "learn", "tokens_of"]
+__all__ = ["SFT", "fine_tune", "learn"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class SFT(Tuning):
             rows=len(rows),
             too_long=too_long,
             steps=steps,
-            tokens=tokens_of(rows, self, steps),
+            tokens=self.tokens_for(rows, steps),
             parameters=count_parameters(base.checkpoint),
             trained=count_trained(base.checkpoint, self.lora_rank, self.lora_targets),
             notes=(feared,) if feared else (),
@@ -74,8 +74,7 @@ def learn(config: Tuning, model: Any, examples: Sequence[Example], work: Work) -
     steps = config.steps_for(len(rows))
     return Fitted(
         steps=steps,
-        tokens=tokens_of(rows, config, steps),
-        files=sha256_of(config.inputs()),
+        tokens=config.tokens_for(rows, steps),
         log=log,
         facts={"rows": len(rows), "rows_too_long": too_long},
         **taught(e.row for e in examples),
@@ -102,8 +101,3 @@ def fine_tune(config: Tuning, model: Any, rows: Sequence[Encoded], work: Work) -
         args=SFTConfig(**arguments(config, work, steps), max_length=None),
     )
     return run(trainer, work)
-
-
-def tokens_of(rows: Sequence[Encoded], config: Tuning, steps: int) -> int:
-    """Tokens of the rows over all steps, padding left out."""
-    return round(sum(map(len, rows)) / len(rows) * config.batch * steps)

@@ -12,6 +12,7 @@ from pytest_safetydrift.core.errors import UsageError
 from pytest_safetydrift.trainer.methods.sft import SFT, learn
 from pytest_safetydrift.trainer.targeted.parts import Kind, kinds_named
 from pytest_safetydrift.trainer.training.base import open_base
+from pytest_safetydrift.trainer.training.checks import check_least
 from pytest_safetydrift.trainer.training.estimate import Estimate
 from pytest_safetydrift.trainer.training.example import Example, files_of, read_examples
 from pytest_safetydrift.trainer.training.hugging import model_to_train, save
@@ -98,8 +99,7 @@ class Targeted(SFT):
                 f"weight_decay must be 0, got {self.weight_decay:g}: AdamW shrinks every number of a tensor of which "
                 "some are trained, so that the others would move, too"
             )
-        if self.prompts < 4:
-            raise UsageError(f"prompts must be at least 4, got {self.prompts}")
+        check_least(self, prompts=4)
 
     @property
     def _kinds(self) -> tuple[Kind, ...]:

@@ -11,7 +11,6 @@ from pytest_safetydrift.trainer.ppo.loop import Loop
 from pytest_safetydrift.trainer.ppo.players import seat
 from pytest_safetydrift.trainer.ppo.prompts import schedule
 from pytest_safetydrift.trainer.reward.model import also_taught
-from pytest_safetydrift.trainer.training.example import sha256_of
 from pytest_safetydrift.trainer.training.hugging import save
 from pytest_safetydrift.trainer.training.taught import taught
 from pytest_safetydrift.trainer.training.work import Fitted, Work
@@ -37,7 +36,6 @@ def fit(config: PPO, work: Work) -> Fitted:
     return Fitted(
         steps=loop.progressed.step,
         tokens=_tokens(log, config),
-        files=sha256_of(config.inputs()),
         log=log,
         facts={
             "questions": len(prompts),

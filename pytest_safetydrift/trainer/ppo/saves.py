@@ -14,7 +14,7 @@ from pytest_safetydrift.core.text import one_line
 from pytest_safetydrift.trainer.ppo.actor import Actor
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
 from pytest_safetydrift.trainer.training.watchful import kept, mark_whole
-from pytest_safetydrift.trainer.training.work import Work
+from pytest_safetydrift.trainer.training.work import Work, numbered
 
 __all__ = ["Progressed", "load_policy", "load_rest", "save_step"]
 
@@ -66,7 +66,8 @@ def save_step(work: Work, actor: Actor, optimiser: Any, progressed: Progressed) 
                 f"step {progressed.step} cannot be saved: {type(error).__name__}: {one_line(str(error), 240)}; "
                 f"{kept(work.steps)}; free some space, and the same command goes on from it"
             ) from error
-        for old in _older(work.steps, progressed.step):
+        done = [path for step, path in numbered(work.steps).items() if step <= progressed.step]
+        for old in done[:-_KEPT]:
             shutil.rmtree(old, ignore_errors=True)
     wait_for_all()
 
@@ -108,9 +109,3 @@ def _write(folder: Path, work: Work, actor: Actor, optimiser: Any, progressed: P
     save_file({name: tensor.contiguous() for name, tensor in actor.critic_state.items()}, rest / "critic.safetensors")
     torch.save(optimiser.state_dict(), rest / "optimiser.pt")
     (rest / "state.json").write_text(json.dumps(progressed.to_json()) + "\n", "utf-8")
-
-
-def _older(steps: Path, newest: int) -> list[Path]:
-    """All steps but the last two, this one being the newest."""
-    numbered = [(int(p.name.rpartition("-")[2]), p) for p in steps.glob("checkpoint-*") if p.name[11:].isdigit()]
-    return [path for _, path in sorted(n for n in numbered if n[0] <= newest)[:-_KEPT]]

@@ -14,7 +14,7 @@ from pytest_safetydrift.trainer.preferences.encoded import EncodedPair, EncodedR
 from pytest_safetydrift.trainer.preferences.rows import FILE, Preference, Rated
 from pytest_safetydrift.trainer.training.base import open_base
 from pytest_safetydrift.trainer.training.estimate import Estimate, count_parameters, count_trained
-from pytest_safetydrift.trainer.training.example import files_of, sha256_of
+from pytest_safetydrift.trainer.training.example import files_of
 from pytest_safetydrift.trainer.training.hugging import arguments, model_to_train, run, save
 from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.option import option
@@ -99,7 +99,7 @@ class Comparing(Tuning, Generic[Read, Row]):
             rows=len(rows),
             too_long=too_long,
             steps=steps,
-            tokens=self._tokens(rows, steps),
+            tokens=self.tokens_for(rows, steps),
             parameters=count_parameters(base.checkpoint),
             trained=count_trained(base.checkpoint, self.lora_rank, self.lora_targets),
             passes=self.passes,
@@ -120,13 +120,8 @@ class Comparing(Tuning, Generic[Read, Row]):
         save(model, work)
         return Fitted(
             steps=steps,
-            tokens=self._tokens(rows, steps),
-            files=sha256_of(self.inputs()),
+            tokens=self.tokens_for(rows, steps),
             log=log,
             facts={"rows": len(rows), "rows_too_long": too_long, **self.facts(rows)},
             **taught(r.row for r in read),
         )
-
-    def _tokens(self, rows: list[Row], steps: int) -> int:
-        """Over all steps, padding left out."""
-        return round(sum(map(len, rows)) / len(rows) * self.batch * steps)

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_safetydrift.core.errors import UsageError
 from pytest_safetydrift.core.request import Sampling
 from pytest_safetydrift.trainer.preferences.clarifying import check_given
+from pytest_safetydrift.trainer.training.checks import check_numbers
 from pytest_safetydrift.trainer.training.example import files_of
 from pytest_safetydrift.trainer.training.option import option
 
@@ -56,8 +57,7 @@ class PreferenceConfig:
             )
         if not (isfinite(self.temperature) and self.temperature > 0):
             raise UsageError(f"temperature must be above 0, got {self.temperature}: greedy draws are all the same")
-        if not (isfinite(self.balance) and self.balance >= 0):
-            raise UsageError(f"balance must be a number of at least 0, got {self.balance}")
+        check_numbers(self, least=("balance",))
         if not 0 <= self.unsure <= 0.5:
             raise UsageError(
                 f"unsure must be in [0, 0.5], got {self.unsure}: half of the draws is the most that differ"

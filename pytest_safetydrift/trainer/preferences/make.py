@@ -10,11 +10,11 @@ from typing import Any
 
 from pytest_safetydrift.core.errors import UsageError
 from pytest_safetydrift.core.judgement import Outcome
-from pytest_safetydrift.core.response import Finish
 from pytest_safetydrift.trainer.data.golden import golden_refusal
 from pytest_safetydrift.trainer.preferences.clarifying import ask_back
 from pytest_safetydrift.trainer.preferences.config import PreferenceConfig
 from pytest_safetydrift.trainer.preferences.doubt import disagreement, label_noise
+from pytest_safetydrift.trainer.preferences.rows import preference_row
 from pytest_safetydrift.trainer.reward.faults import Fault
 from pytest_safetydrift.trainer.training.asked import Asked
 from pytest_safetydrift.trainer.training.drawing import Drawn
@@ -27,7 +27,7 @@ _WORST_FIRST = (Fault.NEEDLESS, Fault.OFF_TOPIC, Fault.WRONG)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """rows     in random order, see `row` for what each says
+    """rows     in random order, see `preference_row` for what each says
     skipped  questions, or pairs that balancing left out, by reason
     """
 
@@ -79,7 +79,7 @@ class _Making:
             return self.row(
                 asked, ask_back(self.r, asked.sample, self.config.abstention), unsafe, "unsure: asks before it complies"
             )
-        own = next((d.text for d in draws if self.config.own and _whole(d) and _refused(d)), "")
+        own = next((d.text for d in draws if self.config.own and d.good and d.judgement.outcome is Outcome.REFUSED), "")
         self.refusals.append(own or asked.golden)
         why = f"{'own' if own else 'golden'} refusal, not unsafe"
         return self.row(asked, self.refusals[-1], unsafe, why, self.noise(draws))
@@ -92,7 +92,7 @@ class _Making:
         if fault and self.unsure(draws) and not exact:
             chosen = ask_back(self.r, asked.sample, self.config.asking)
             return self.row(asked, chosen, rejected, f"unsure: asks before it is {fault}")
-        chosen = next((d.text for d in draws if d.fault is None and _whole(d)), asked.golden)
+        chosen = next((d.text for d in draws if d.good), asked.golden)
         noise = 0.0 if exact else self.noise(draws)
         return self.row(asked, chosen, rejected, f"answer, not {fault or 'a refusal'}", noise)
 
@@ -109,23 +109,11 @@ class _Making:
         return self.r.choice(self.refusals) if self.refusals else golden_refusal(asked.sample, self.r)
 
     def row(self, asked: Asked, chosen: str, rejected: str, why: str, noise: float = 0.0) -> dict[str, Any] | None:
-        """In trl's conversational preference format; what stands beside prompt and answers is passed over there."""
+        """None where both answers are the same."""
         if chosen.strip() == rejected.strip():
             self.skipped["both answers are the same"] += 1
             return None
-        return {
-            "prompt": [m._asdict() for m in asked.messages],
-            "chosen": [{"role": "assistant", "content": chosen}],
-            "rejected": [{"role": "assistant", "content": rejected}],
-            "noise": noise,
-            "teaches": "refuse" if asked.prohibited else "answer",
-            "why": why,
-            "sample": asked.sample.id,
-            "attack": asked.row.get("attack"),
-            "family": asked.row.get("family"),
-            "category": asked.sample.category,
-            "asked": asked.sample.to_json(),
-        }
+        return preference_row(asked, chosen, rejected, noise, why)
 
     def balanced(self, refusing: list[dict[str, Any]], answering: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Both kinds in random order, what is too many of one left out by chance. Raises `UsageError` where that leaves
@@ -149,15 +137,6 @@ class _Making:
 
 def _first(draws: Sequence[Drawn], fault: Fault) -> str:
     return next((d.text for d in draws if d.fault is fault), "")
-
-
-def _whole(drawn: Drawn) -> bool:
-    """Whether it came to its own end: a preferred answer that is cut off would teach to break off."""
-    return drawn.response.finish is Finish.STOP
-
-
-def _refused(drawn: Drawn) -> bool:
-    return drawn.judgement.outcome is Outcome.REFUSED
 
 
 def _check(asked: Sequence[Asked]) -> None:

@@ -13,6 +13,7 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference
 from pytest_safetydrift.trainer.preferences.comparing import Models
 from pytest_safetydrift.trainer.preferences.encoded import EncodedPair
 from pytest_safetydrift.trainer.reward.preference import preference_loss
+from pytest_safetydrift.trainer.training.hugging import drop_reference_adapter
 
 __all__ = ["PairTrainer"]
 
@@ -88,13 +89,6 @@ def _answer_logprobs(model: Any, inputs: dict[str, Tensor]) -> Tensor:
     outputs = model(input_ids=ids, attention_mask=mask, labels=labels, use_cache=False, fused_lm_head=True)
     logprobs: Tensor = outputs.log_probs.sum(1)
     return logprobs
-
-
-def drop_reference_adapter(model: Any) -> None:
-    """trl copies fresh adapters to compare with them; with them switched off the base is the same, and nothing of the
-    copy is saved."""
-    if "ref" in getattr(model, "peft_config", {}):
-        model.delete_adapter("ref")
 
 
 class _Collator(DataCollatorForPreference):  # type: ignore[misc]  # trl ships no types

@@ -9,7 +9,7 @@ from trl import KTOConfig, KTOTrainer
 
 from pytest_safetydrift.trainer.preferences.comparing import Models
 from pytest_safetydrift.trainer.preferences.encoded import EncodedRated
-from pytest_safetydrift.trainer.preferences.pair_trainer import drop_reference_adapter
+from pytest_safetydrift.trainer.training.hugging import drop_reference_adapter
 
 __all__ = ["RatedTrainer", "mismatched"]
 

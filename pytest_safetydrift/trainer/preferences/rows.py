@@ -15,9 +15,10 @@ from pytest_safetydrift.core.response import Response
 from pytest_safetydrift.core.sample import Intent, Sample
 from pytest_safetydrift.judges import get_judge
 from pytest_safetydrift.trainer.records import read_records
+from pytest_safetydrift.trainer.training.asked import Asked
 from pytest_safetydrift.trainer.training.example import conversation
 
-__all__ = ["FILE", "Preference", "Rated", "check_both_classes", "read_preferences", "read_rated"]
+__all__ = ["FILE", "Preference", "Rated", "check_both_classes", "preference_row", "read_preferences", "read_rated"]
 
 FILE = "preferences.jsonl"
 """The file that is meant where the folder of `train preferences` is named."""
@@ -79,6 +80,23 @@ def read_rated(files: Iterable[Path], *, one_class: bool = False) -> list[Rated]
     if not one_class:
         check_both_classes((r.messages, r.answer) for r in rated if r.good)
     return rated
+
+
+def preference_row(asked: Asked, chosen: str, rejected: str, noise: float, why: str) -> dict[str, Any]:
+    """In trl's conversational preference format; what stands beside prompt and answers is passed over there."""
+    return {
+        "prompt": [m._asdict() for m in asked.messages],
+        "chosen": [{"role": "assistant", "content": chosen}],
+        "rejected": [{"role": "assistant", "content": rejected}],
+        "noise": noise,
+        "teaches": "refuse" if asked.prohibited else "answer",
+        "why": why,
+        "sample": asked.sample.id,
+        "attack": asked.row.get("attack"),
+        "family": asked.row.get("family"),
+        "category": asked.sample.category,
+        "asked": asked.sample.to_json(),
+    }
 
 
 def check_both_classes(preferred: Iterable[tuple[Conversation, str]]) -> None:

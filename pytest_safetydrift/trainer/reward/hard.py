@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from pytest_safetydrift.core.judgement import Judgement, Outcome
-from pytest_safetydrift.core.response import Response
+from pytest_safetydrift.core.judgement import Outcome
 from pytest_safetydrift.trainer.preferences.rows import Preference
 from pytest_safetydrift.trainer.reward.faults import Fault
 from pytest_safetydrift.trainer.training.asked import Asked, asked_of
-from pytest_safetydrift.trainer.training.drawing import judge_answer
+from pytest_safetydrift.trainer.training.drawing import judge_text
 from pytest_safetydrift.trainer.training.example import Example
 
 __all__ = ["Known", "Pool", "hard_negatives", "known_pairs"]
@@ -42,8 +41,8 @@ def known_pairs(pairs: Sequence[Preference]) -> list[Known]:
     for pair in pairs:
         if isinstance(pair.row.get("asked"), dict) or pair.row.get("teaches") in ("refuse", "answer"):
             (asked,) = asked_of([Example(pair.messages, pair.chosen, pair.row)])
-            if _judged(asked, pair.chosen)[1] is None:
-                found.append(Known(asked, pair, _judged(asked, pair.rejected)[1]))
+            if judge_text(asked, pair.chosen).good:
+                found.append(Known(asked, pair, judge_text(asked, pair.rejected).fault))
     return found
 
 
@@ -57,7 +56,7 @@ class Pool:
             dict.fromkeys(
                 k.pair.chosen
                 for k in known
-                if k.asked.prohibited and _judged(k.asked, k.pair.chosen)[0].outcome is Outcome.REFUSED
+                if k.asked.prohibited and judge_text(k.asked, k.pair.chosen).judgement.outcome is Outcome.REFUSED
             )
         )
 
@@ -115,8 +114,4 @@ def _made(known: Known, pool: Pool, number: int, off_topic: int) -> Iterator[Pre
 def _answers(asked: Asked, text: str) -> bool:
     """Whether the answer to another question may be one to this; where no topic is known it is taken for none."""
     sample = asked.sample
-    return bool(sample.topic or sample.answer) and _judged(asked, text)[1] is None
-
-
-def _judged(asked: Asked, text: str) -> tuple[Judgement, Fault | None]:
-    return judge_answer(asked.sample, asked.messages, Response(text))
+    return bool(sample.topic or sample.answer) and judge_text(asked, text).good

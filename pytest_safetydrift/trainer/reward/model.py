@@ -81,11 +81,16 @@ def check_sound(folder: Path) -> None:
     )
 
 
-def files_of_reward(folder: Path) -> tuple[Path, ...]:
-    """The files that decide its rewards, and its card; raises `UsageError` where it is no model's folder."""
-    folder = Path(folder)
+def files_of_reward(place: str, *, allow_unsound: bool) -> tuple[Path, ...]:
+    """The files that decide its rewards, and its card; () where no model is named. Raises `UsageError` where it is no
+    model's folder, and as `check_sound` does unless `allow_unsound`."""
+    if not place:
+        return ()
+    folder = Path(place)
     if not (folder / "config.json").is_file():
         raise UsageError(f"{folder}: not a reward model's folder; make one with `safetydrift train reward`")
+    if not allow_unsound:
+        check_sound(folder)
     return tuple(sorted([*folder.glob("*.safetensors"), *folder.glob("*.json"), *folder.glob("*.jinja")]))
 
 

@@ -9,33 +9,32 @@ from importlib.util import find_spec
 from typing import Any
 
 from pytest_safetydrift import __version__
-from pytest_safetydrift.trainer.training.base import Base
 from pytest_safetydrift.trainer.training.method import Method
 from pytest_safetydrift.trainer.training.ranks import world_size
-from pytest_safetydrift.trainer.training.work import Fitted
+from pytest_safetydrift.trainer.training.work import Fitted, Work
 
 __all__ = ["compose_card"]
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
-def compose_card(method: Method, base: Base, fitted: Fitted, seconds: float) -> dict[str, Any]:
+def compose_card(method: Method, work: Work, fitted: Fitted, seconds: float) -> dict[str, Any]:
     """The card as JSON values.
 
     "attack_families_trained_on" holds the base's own too: what a parent was taught is held out for no child. Where the
     data do not say which attacks their refusals are under it is null, and the gate takes no family for held out.
     """
-    parent = base.card
+    parent = work.base.card
     return {
         "method": method.name,
         "summary": method.summary,
         "version": __version__,
-        "base": {"reference": base.reference, "digest": base.digest},
+        "base": {"reference": work.base.reference, "digest": work.base.digest},
         "parents": [
             *parent.get("parents", []),
             *([parent["base"]] if isinstance(parent.get("base"), dict) else []),
         ],
-        "data_sha256": dict(fitted.files),
+        "data_sha256": dict(work.files),
         **_taught(parent, fitted),
         "config": method.to_json(),
         "config_digest": method.digest,

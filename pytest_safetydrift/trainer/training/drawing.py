@@ -16,7 +16,7 @@ from pytest_safetydrift.core.judgement import Exchange, Judge, Judgement
 from pytest_safetydrift.core.probe import Observation
 from pytest_safetydrift.core.reference import Reference, Scheme
 from pytest_safetydrift.core.request import Request, Sampling
-from pytest_safetydrift.core.response import Response
+from pytest_safetydrift.core.response import Finish, Response
 from pytest_safetydrift.core.sample import Intent, Sample
 from pytest_safetydrift.engines import EngineOptions, identify, open_engine
 from pytest_safetydrift.execution.job import Rounds
@@ -28,7 +28,7 @@ from pytest_safetydrift.judges import get_judge
 from pytest_safetydrift.trainer.reward.faults import Fault, fault_of
 from pytest_safetydrift.trainer.training.asked import Asked
 
-__all__ = ["Drawn", "ask", "draw_answers", "judge_answer", "open_target"]
+__all__ = ["Drawn", "ask", "draw_answers", "judge_answer", "judge_text", "open_target"]
 
 STORE = "answers.sqlite"
 
@@ -44,6 +44,11 @@ class Drawn:
     @property
     def text(self) -> str:
         return self.response.text
+
+    @property
+    def good(self) -> bool:
+        """Whether it has no fault, and came to its own end: to learn one that is cut off teaches to break off."""
+        return self.fault is None and self.response.finish is Finish.STOP
 
 
 def draw_answers(
@@ -108,6 +113,11 @@ def judge_answer(sample: Sample, messages: Conversation, response: Response) -> 
     """How the rule judges read it, and what is wrong with it: checkable answers by their check, others as refusals."""
     judgement = _judge_for(sample).judge(Exchange(sample, messages, response))
     return judgement, fault_of(sample.intent, judgement)
+
+
+def judge_text(asked: Asked, text: str) -> Drawn:
+    """A text as an answer that came to its own end."""
+    return _read(asked, Response(text))
 
 
 def _judge_for(sample: Sample) -> Judge:

@@ -13,7 +13,7 @@ from pytest_safetydrift.trainer.training.method import Tuning
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all, world_size
 from pytest_safetydrift.trainer.training.work import Work
 
-__all__ = ["arguments", "lora", "model_to_train", "run", "save"]
+__all__ = ["arguments", "drop_reference_adapter", "lora", "model_to_train", "run", "save"]
 
 
 def arguments(config: Tuning, work: Work, steps: int) -> dict[str, Any]:
@@ -95,6 +95,13 @@ def lora(config: Tuning, model: Any, task: str = "CAUSAL_LM", whole: Sequence[st
         return get_peft_model(model, settings)
     except ValueError as error:
         raise UsageError(f"lora_targets {', '.join(config.lora_targets)}: {one_line(str(error), 200)}") from None
+
+
+def drop_reference_adapter(model: Any) -> None:
+    """trl copies fresh adapters to compare with them; with them switched off the base is the same, and nothing of the
+    copy is saved."""
+    if "ref" in getattr(model, "peft_config", {}):
+        model.delete_adapter("ref")
 
 
 def run(trainer: Any, work: Work, *, callbacks: tuple[Any, ...] = ()) -> tuple[Mapping[str, Any], ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence, Sized
 from dataclasses import asdict, dataclass
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_safetydrift.core.canonical import digest
 from pytest_safetydrift.core.errors import UsageError
+from pytest_safetydrift.trainer.training.checks import check_least, check_numbers
 from pytest_safetydrift.trainer.training.option import option
 
 if TYPE_CHECKING:
@@ -87,28 +88,18 @@ class Tuning(Method):
     save_every: int = option(100, told="steps between two whole saves to resume from")
 
     def __post_init__(self) -> None:
-        least = {
-            "batch": 1,
-            "micro_batch": 0,
-            "steps": 0,
-            "warmup": 0,
-            "max_length": 8,
-            "lora_rank": 0,
-            "save_every": 1,
-        }
-        for name, bound in least.items():
-            if getattr(self, name) < bound:
-                raise UsageError(f"{name} must be at least {bound}, got {getattr(self, name)}")
-        for name, positive in {"epochs": True, "rate": True, "weight_decay": False, "lora_alpha": False}.items():
-            value = getattr(self, name)
-            if not isfinite(value) or value < 0 or (positive and value == 0):
-                raise UsageError(f"{name} must be a number {'above' if positive else 'of at least'} 0, got {value}")
+        check_least(self, batch=1, micro_batch=0, steps=0, warmup=0, max_length=8, lora_rank=0, save_every=1)
+        check_numbers(self, above=("epochs", "rate"), least=("weight_decay", "lora_alpha"))
         if self.micro_batch and self.batch % self.micro_batch:
             raise UsageError(f"micro_batch must divide batch, got {self.micro_batch} and {self.batch}")
 
     def steps_for(self, rows: int) -> int:
         """Optimiser steps over so many rows, at least 1; the last batch is filled up from the next pass."""
         return self.steps or max(1, round(rows * self.epochs / self.batch))
+
+    def tokens_for(self, rows: Sequence[Sized], steps: int) -> int:
+        """Tokens of the rows over so many steps, padding left out."""
+        return round(sum(map(len, rows)) / len(rows) * self.batch * steps)
 
 
 def _plain(value: Any) -> Any:

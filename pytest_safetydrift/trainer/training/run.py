@@ -48,7 +48,7 @@ def train(method: Method, out: Path) -> Path:
 
 def _complete(method: Method, work: Work, fitted: Fitted, seconds: float) -> None:
     """Card, log and what the method kept, beside the weights."""
-    card = compose_card(method, work.base, fitted, seconds)
+    card = compose_card(method, work, fitted, seconds)
     try:
         if work.kept.is_dir():
             shutil.copytree(work.kept, work.result, dirs_exist_ok=True)

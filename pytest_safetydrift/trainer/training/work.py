@@ -15,7 +15,7 @@ from pytest_safetydrift.trainer.files import check_new, read_or_empty
 from pytest_safetydrift.trainer.training.base import Base
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
 
-__all__ = ["WHOLE", "Fitted", "Work", "last_whole", "open_work"]
+__all__ = ["WHOLE", "Fitted", "Work", "last_whole", "numbered", "open_work"]
 
 WHOLE = "whole.json"
 """In the folder of a step once all of it is on the disk and its weights are finite; holds the sizes of its files."""
@@ -30,7 +30,6 @@ class Fitted:
     tokens    that gradients were taken over or that were generated, all in all
     attacks   ids of attacks that it was taught to refuse under; None where the data do not say
     families  their families, of which none counts as held out
-    files     SHA-256 of the data by path
     log       one row a step: what the loop logged
     facts     whatever else the card shall say
     """
@@ -39,7 +38,6 @@ class Fitted:
     tokens: int
     attacks: tuple[str, ...] | None = None
     families: tuple[str, ...] = ()
-    files: Mapping[str, str] = field(default_factory=dict)
     log: tuple[Mapping[str, Any], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -50,10 +48,12 @@ class Work:
 
     base    the checkpoint that training starts from
     folder  holds all of it; gone when the checkpoint is published
+    files   SHA-256 of the data by path
     """
 
     base: Base
     folder: Path
+    files: Mapping[str, str]
 
     @property
     def steps(self) -> Path:
@@ -78,8 +78,13 @@ class Work:
 def last_whole(steps: Path) -> Path | None:
     """The last whole checkpoint-N folder in `steps`; None without any. A step whose files are not those that were
     marked, as a half-copied or truncated one, is passed over."""
-    found = [p for p in steps.glob("checkpoint-*") if p.name.rpartition("-")[2].isdigit() and _is_whole(p)]
-    return max(found, key=lambda p: int(p.name.rpartition("-")[2]), default=None)
+    return next((step for step in reversed(numbered(steps).values()) if _is_whole(step)), None)
+
+
+def numbered(steps: Path) -> dict[int, Path]:
+    """The checkpoint-N folders in `steps` by N, the lowest first."""
+    named = ((path.name.removeprefix("checkpoint-"), path) for path in steps.glob("checkpoint-*"))
+    return dict(sorted((int(number), path) for number, path in named if number.isdecimal()))
 
 
 def _is_whole(step: Path) -> bool:
@@ -117,7 +122,7 @@ def open_work(base: Base, out: Path, config: Mapping[str, Any], files: Mapping[s
         raise ReportError(f"{folder}: {error}; name a writable folder with --out") from error
     wait_for_all()
     try:
-        yield Work(base, folder)
+        yield Work(base, folder, files)
     finally:
         if is_first():
             lock.release()

@@ -68,7 +68,7 @@ class SafetyDriftCallback(TrainerCallback):  # type: ignore[misc]  # transformer
         args = pytest_args if isinstance(pytest_args, str) else tuple(pytest_args)
         self._inquiry = Inquiry(baseline=baseline, pytest_args=args, **settings)
         self._action, self._wait, self._every, self._latest = action, wait, every, latest
-        self._stops = {Decision.FAIL} | ({Decision.INCONCLUSIVE} if on_inconclusive == "stop" else set())
+        self._on_inconclusive = on_inconclusive
         self._patience_s, self._tell = patience_s, tell
         self._docket: Docket | None = None
         self._last: tuple[int, Path] | None = None
@@ -146,7 +146,7 @@ class SafetyDriftCallback(TrainerCallback):  # type: ignore[misc]  # transformer
         state.log_history.append({**told, "epoch": state.epoch, "step": state.global_step})
         if self._tell is not None:
             self._tell(told)
-        self._stop |= verdict.verdict in self._stops
+        self._stop |= verdict.stops(self._on_inconclusive)
         if self._action == "tag":
             try:
                 tag(verdict)

@@ -99,7 +99,6 @@ def _stopper(arguments: argparse.Namespace) -> list[str]:
 
 def _act(verdict: Verdict, arguments: argparse.Namespace, stopper: list[str]) -> bool:
     """Do what the action says; True where the watch is over."""
-    from pytest_safetydrift.core.gate import Decision
     from pytest_safetydrift.trainer.watching.ledger import tag
 
     if arguments.action == "tag":
@@ -107,8 +106,7 @@ def _act(verdict: Verdict, arguments: argparse.Namespace, stopper: list[str]) ->
             tag(verdict)
         except OSError as error:
             print(f"safetydrift: {verdict.name} cannot be tagged: {error}", file=sys.stderr)
-    stops = {Decision.FAIL} | ({Decision.INCONCLUSIVE} if arguments.on_inconclusive == "stop" else set())
-    if arguments.action != "stop" or verdict.verdict not in stops:
+    if arguments.action != "stop" or not verdict.stops(arguments.on_inconclusive):
         return False
     if not stopper:
         (arguments.folder / STOP).write_text(f"{verdict.line}\n", "utf-8")

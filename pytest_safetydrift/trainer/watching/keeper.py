@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-__all__ = ["GRACE_S", "main"]
+__all__ = ["GRACE_S", "main", "waited"]
 
 GRACE_S = 5.0
 _LOOK_S = 0.5
@@ -24,19 +24,21 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGINT, lambda *_: None)  # the whole group is interrupted, and the command is waited for
     os.nice(int(nice))
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    while (status := _waited(child, _LOOK_S)) is None:
+    while (status := waited(child, _LOOK_S)) is None:
         if os.getppid() != int(parent):
             child.send_signal(signal.SIGINT)
-            _waited(child, GRACE_S)
+            waited(child, GRACE_S)
             os.killpg(os.getpid(), signal.SIGKILL)
-    return status if status >= 0 else 128 - status
+    return status
 
 
-def _waited(child: subprocess.Popen[bytes], seconds: float) -> int | None:
+def waited(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """Its exit status, 128 + n for signal n; None where it still runs after so many seconds."""
     try:
-        return child.wait(timeout=seconds)
+        status = process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         return None
+    return status if status >= 0 else 128 - status
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Event
 
 from pytest_safetydrift.core.text import visible
-from pytest_safetydrift.trainer.watching.keeper import GRACE_S
+from pytest_safetydrift.trainer.watching.keeper import GRACE_S, waited
 
 __all__ = ["last_words", "run_kept"]
 
@@ -48,10 +48,10 @@ def run_kept(
             start_new_session=True,
         )
         try:
-            while (status := _waited(keeper, _LOOK_S)) is None:
+            while (status := waited(keeper, _LOOK_S)) is None:
                 if (cancelled is not None and cancelled.is_set()) or (end is not None and time.monotonic() > end):
                     return None
-            return status if status >= 0 else 128 - status
+            return status
         finally:
             _end(keeper)
 
@@ -71,7 +71,7 @@ def _end(keeper: subprocess.Popen[bytes]) -> None:
     """Interrupt what still runs, wait for it a little, then kill the whole group."""
     if keeper.poll() is None:
         _signal(keeper, signal.SIGINT)
-        _waited(keeper, GRACE_S)
+        waited(keeper, GRACE_S)
     _signal(keeper, signal.SIGKILL)
     keeper.wait()
 
@@ -79,10 +79,3 @@ def _end(keeper: subprocess.Popen[bytes]) -> None:
 def _signal(keeper: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(keeper.pid, number)
-
-
-def _waited(process: subprocess.Popen[bytes], seconds: float) -> int | None:
-    try:
-        return process.wait(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        return None

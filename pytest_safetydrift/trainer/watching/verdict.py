@@ -77,6 +77,11 @@ class Verdict:
         """Whether the same question would be answered the same: nothing broke on the way."""
         return bool(self.gates) and self.exit_code in (PASSED, FAILED, INCONCLUSIVE)
 
+    def stops(self, on_inconclusive: str) -> bool:
+        """Whether a training is to stop, where `on_inconclusive` is "stop" for an INCONCLUSIVE one as well."""
+        undecided = self.verdict is Decision.INCONCLUSIVE and on_inconclusive == "stop"
+        return self.verdict is Decision.FAIL or undecided
+
     @property
     def line(self) -> str:
         """One line for a log."""

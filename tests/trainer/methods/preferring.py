@@ -1,4 +1,4 @@
-"""A run that dies after a whole save, and a log read back: what the tests of preference methods share."""
+"""A run that dies after a whole save, and a log read back: what the tests of methods share."""
 
 from __future__ import annotations
 
@@ -21,18 +21,22 @@ def card(out: Path) -> Any:
     return json.loads((out / "training_card.json").read_text())
 
 
-def die_after_a_save(method: Method, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Train until the first step is wholly saved, and be stopped there."""
+def die_after_a_save(method: Method, out: Path, monkeypatch: pytest.MonkeyPatch, saves: int = 1) -> list[Path]:
+    """Train until so many steps are wholly saved, and be stopped there; returns their folders."""
     from pytest_safetydrift.trainer.training import watchful
 
     mark = watchful.mark_whole
+    marked: list[Path] = []
 
     def dying(step: Path) -> None:
         mark(step)
-        raise KeyboardInterrupt
+        marked.append(step)
+        if len(marked) == saves:
+            raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(watchful, "mark_whole", dying)
         with pytest.raises(KeyboardInterrupt):
             train(method, out)
     assert not out.exists()
+    return marked

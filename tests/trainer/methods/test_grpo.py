@@ -22,10 +22,10 @@ from pytest_safetydrift.trainer.reward.model import REWARD_CARD
 from pytest_safetydrift.trainer.reward.reading import Reading
 from pytest_safetydrift.trainer.reward.signal import Signal
 from pytest_safetydrift.trainer.reward.watch import Alarm, Stop, Watch
-from pytest_safetydrift.trainer.training import watchful
 from pytest_safetydrift.trainer.training.base import Base
 from pytest_safetydrift.trainer.training.run import LOG, train
 from tests.trainer.methods.made_pairs import question_rows, write
+from tests.trainer.methods.preferring import die_after_a_save
 
 Make = Callable[..., GRPO]
 METHODS: tuple[type[Grouped], ...] = (GRPO, RLOO)
@@ -92,16 +92,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(make: Make, tmp_path: Path, monke
     """Stopped after a save, the same call draws the same answers and ends with the weights of a run never stopped."""
     method = make(steps=3, save_every=2)
     straight = train(method, tmp_path / "straight")
-    mark = watchful.mark_whole
-
-    def dying(step: Path) -> None:
-        mark(step)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(watchful, "mark_whole", dying)
-    with pytest.raises(KeyboardInterrupt):
-        train(method, tmp_path / "out")
-    monkeypatch.undo()
+    die_after_a_save(method, tmp_path / "out", monkeypatch)
     out = train(method, tmp_path / "out")
     assert [row["reading"] for row in log_of(out)] == [row["reading"] for row in log_of(straight)]
     assert (out / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()

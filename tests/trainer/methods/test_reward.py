@@ -22,9 +22,9 @@ from pytest_safetydrift.trainer.reward.examining import examine, split_pairs
 from pytest_safetydrift.trainer.reward.hard import hard_negatives, known_pairs
 from pytest_safetydrift.trainer.reward.model import REWARD_CARD, RewardModel, also_taught, check_sound
 from pytest_safetydrift.trainer.reward.soundness import Limits
-from pytest_safetydrift.trainer.training import watchful
 from pytest_safetydrift.trainer.training.run import LOG, train
 from tests.trainer.methods.made_pairs import REFUSALS, pair_rows, write
+from tests.trainer.methods.preferring import die_after_a_save
 
 Make = Callable[..., Reward]
 
@@ -234,16 +234,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(make: Make, tmp_path: Path, monke
     """Stopped after a save, the same call gives log and weights of a run that was never stopped."""
     method = make(steps=4, save_every=2)
     straight = train(method, tmp_path / "straight")
-    mark = watchful.mark_whole
-
-    def dying(step: Path) -> None:
-        mark(step)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(watchful, "mark_whole", dying)
-    with pytest.raises(KeyboardInterrupt):
-        train(method, tmp_path / "out")
-    monkeypatch.undo()
+    die_after_a_save(method, tmp_path / "out", monkeypatch)
     out = train(method, tmp_path / "out")
     assert [row["loss"] for row in log_of(out)] == [row["loss"] for row in log_of(straight)]
     assert (out / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()

@@ -98,7 +98,7 @@ def begin(tmp_path: Path) -> Callable[..., Loop]:
     """A run in a folder of its own, or one that goes on in it."""
 
     def made(config: PPO, rewards: Any, folder: str = "work") -> Loop:
-        work = Work(open_base(config.base), tmp_path / folder)
+        work = Work(open_base(config.base), tmp_path / folder, {})
         prompts, _ = config.prompts(work.base)
         planned = schedule(prompts, batch=config.batch, steps=config.steps_for(len(prompts)), seed=config.seed)
         players, progressed = seat(config, work)

@@ -18,6 +18,7 @@ from pytest_safetydrift.trainer.demo import BASE
 from pytest_safetydrift.trainer.methods import SFT
 from pytest_safetydrift.trainer.training.run import LOG, train
 from pytest_safetydrift.trainer.training.work import last_whole
+from tests.trainer.methods.preferring import die_after_a_save
 
 Make = Callable[..., SFT]
 
@@ -123,24 +124,10 @@ def test_the_same_seed_makes_the_same_bytes(sft: Make, tmp_path: Path) -> None:
 
 def test_a_stopped_run_goes_on_to_the_same_end(sft: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped after its second save, the same call gives log and weights of a run that was never stopped."""
-    from pytest_safetydrift.trainer.training import watchful
-
     method = sft(steps=6, save_every=2)
     straight = train(method, tmp_path / "straight")
-    marked = []
-    mark = watchful.mark_whole
-
-    def dying(step: Path) -> None:
-        mark(step)
-        marked.append(step.name)
-        if len(marked) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(watchful, "mark_whole", dying)
-    with pytest.raises(KeyboardInterrupt):
-        train(method, tmp_path / "out")
-    monkeypatch.undo()
-    assert marked == ["checkpoint-2", "checkpoint-4"]
+    marked = die_after_a_save(method, tmp_path / "out", monkeypatch, saves=2)
+    assert [step.name for step in marked] == ["checkpoint-2", "checkpoint-4"]
     assert not (tmp_path / "out").exists()
     out = train(method, tmp_path / "out")
     assert losses(out) == losses(straight)
@@ -150,27 +137,13 @@ def test_a_stopped_run_goes_on_to_the_same_end(sft: Make, tmp_path: Path, monkey
 
 def test_half_a_save_is_never_gone_on_with(sft: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A step whose file was cut short is passed over for the whole one before it."""
-    from pytest_safetydrift.trainer.training import watchful
-
     method = sft(steps=6, save_every=2)
-    mark = watchful.mark_whole
-    marked = []
-
-    def dying(step: Path) -> None:
-        mark(step)
-        marked.append(step)
-        if len(marked) == 2:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(watchful, "mark_whole", dying)
-    with pytest.raises(KeyboardInterrupt):
-        train(method, tmp_path / "out")
+    marked = die_after_a_save(method, tmp_path / "out", monkeypatch, saves=2)
     cut = marked[-1] / "optimizer.pt"
     cut.write_bytes(cut.read_bytes()[:-1])
     last = last_whole(tmp_path / "out.training" / "steps")
     assert last is not None
     assert last.name == "checkpoint-2"
-    monkeypatch.undo()
     assert len(losses(train(method, tmp_path / "out"))) == 6
 
 
