@@ -126,9 +126,9 @@ def run(trainer: Any, work: Work, *, callbacks: tuple[Any, ...] = ()) -> tuple[M
         raise
     except Exception as error:
         # a full disk shows as OSError, as a RuntimeError of torch's writer or as an error of safetensors
+        said = one_line(f"{type(error).__name__}: {error}", 260).rstrip(": ")
         raise TrainingError(
-            f"step {trainer.state.global_step}: {type(error).__name__}: {one_line(str(error), 240)}; "
-            f"{kept(work.steps)}; the same command goes on from it"
+            f"step {trainer.state.global_step}: {said}; {kept(work.steps)}; the same command goes on from it"
         ) from error
     return tuple(row for row in trainer.state.log_history if "loss" in row or "reward" in row)
 

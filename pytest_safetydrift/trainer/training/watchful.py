@@ -14,6 +14,7 @@ from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from pytest_safetydrift.core.errors import TrainingError
 from pytest_safetydrift.trainer.files import write_whole
+from pytest_safetydrift.trainer.training.ranks import wait_for_all
 from pytest_safetydrift.trainer.training.work import WHOLE
 
 __all__ = ["Finite", "Marks", "Told", "mark_whole"]
@@ -43,7 +44,9 @@ class Marks(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
     """Marks a save as whole, once all its files are there and its weights are finite."""
 
     def on_save(self, args: TrainingArguments, state: TrainerState, _control: Any, **_: Any) -> None:
-        """Only where this process writes; transformers comes here after the save."""
+        """Only where this process writes. transformers comes here after this process's part of the save, and each
+        process writes its own random state: marked before it is there, a step could not be gone on from."""
+        wait_for_all()
         if state.is_world_process_zero:
             mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
