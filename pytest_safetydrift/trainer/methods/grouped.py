@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from pytest_safetydrift.core.errors import UsageError
@@ -90,7 +89,7 @@ class Grouped(Rewarded):
                 "shaping": asdict(signal.shaping) if signal.shaping else None,
                 "stopped": asdict(lookout.stop) if lookout.stop else None,
             },
-            **(also_taught(Path(self.reward), own) if self.reward else own),
+            **also_taught(self.reward, own),
         )
 
     @abstractmethod

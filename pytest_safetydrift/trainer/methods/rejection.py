@@ -140,7 +140,7 @@ class Rejection(OwnAnswers):
                 "questions_without_a_good_answer": unanswered,
                 "rounds": [dict(r.facts) for r in rounds],
             },
-            **(also_taught(Path(self.reward), own) if self.reward else own),
+            **also_taught(self.reward, own),
         )
 
 

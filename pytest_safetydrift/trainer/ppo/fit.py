@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_safetydrift.trainer.ppo.loop import Loop
@@ -44,7 +43,7 @@ def fit(config: PPO, work: Work) -> Fitted:
             "beta": loop.progressed.beta,
             "stopped": asdict(stop) if stop else None,
         },
-        **(also_taught(Path(config.reward), own) if config.reward else own),
+        **also_taught(config.reward, own),
     )
 
 

@@ -94,10 +94,12 @@ def files_of_reward(place: str, *, allow_unsound: bool) -> tuple[Path, ...]:
     return tuple(sorted([*folder.glob("*.safetensors"), *folder.glob("*.json"), *folder.glob("*.jinja")]))
 
 
-def also_taught(folder: Path, own: Mapping[str, Any]) -> dict[str, Any]:
+def also_taught(place: str, own: Mapping[str, Any]) -> dict[str, Any]:
     """What `taught` says of a policy's rows, with the attacks that its reward model learnt on: it passes them on, so
-    they are held out no more. Unknown (`attacks` None) where either is."""
-    card = read_or_empty(Path(folder) / CARD)
+    they are held out no more. Unknown (`attacks` None) where either is; `own` where no model is named."""
+    if not place:
+        return dict(own)
+    card = read_or_empty(Path(place) / CARD)
     attacks, families = card.get("attacks_trained_on"), card.get("attack_families_trained_on")
     if own["attacks"] is None or not isinstance(attacks, list) or not isinstance(families, list):
         return {"attacks": None, "families": ()}

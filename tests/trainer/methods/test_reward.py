@@ -306,8 +306,9 @@ def test_a_language_model_is_no_reward_model() -> None:
 def test_a_policy_inherits_what_its_reward_model_was_taught(trained: Path, tmp_path: Path) -> None:
     """Families of both; unknown where the reward model's card says nothing."""
     own = {"attacks": ("base64",), "families": ("encoding",)}
-    assert also_taught(trained, own) == {"attacks": ("base64", "plain"), "families": ("encoding", "none")}
-    assert also_taught(tmp_path, own)["attacks"] is None
+    assert also_taught(str(trained), own) == {"attacks": ("base64", "plain"), "families": ("encoding", "none")}
+    assert also_taught(str(tmp_path), own)["attacks"] is None
+    assert also_taught("", own) == own
 
 
 def test_real_preferences_are_read_learnt_and_not_believed(make: Make, shared_data: Path, tmp_path: Path) -> None:
