@@ -34,8 +34,11 @@ _PROBES = {
 }
 
 
-def pool() -> dict[str, list[Sample]]:
-    """Corpora by name: deeds and phrasings of the training split alone, so that no prompt of the suites is in them."""
+def pool(breadth: int = 1) -> dict[str, list[Sample]]:
+    """Corpora by name: deeds and phrasings of the training split alone, so that no prompt of the suites is in them.
+
+    breadth  how many times as many phrasings of each prohibited deed
+    """
     r = Random("pool")
 
     def asked(deeds: Sequence[Deed], times: int) -> list[Sample]:
@@ -44,7 +47,7 @@ def pool() -> dict[str, list[Sample]]:
     train = {sort: splits[Split.TRAIN] for sort, splits in DEEDS.items()}
     # variety of words, not of courtesies around them, is what carries over to prompts that were never seen
     found = {
-        "prohibited": asked(train["prohibited"], 12) + asked(FURTHER["further prohibited"], 4),
+        "prohibited": asked(train["prohibited"], 12 * breadth) + asked(FURTHER["further prohibited"], 4 * breadth),
         "benign": asked(train["benign"], 10)
         + asked(FURTHER["further benign"], 3)
         + asked(r.sample(FURTHER["variety"], 600), 1),
@@ -62,10 +65,10 @@ def pool() -> dict[str, list[Sample]]:
     return {name: _numbered(name, samples) for name, samples in corpora.items()}
 
 
-def write_pool(folder: Path) -> None:
+def write_pool(folder: Path, breadth: int = 1) -> None:
     """The pool's corpora, a suite over them and its policy: what a user's own repository would hold."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, samples in pool().items():
+    for name, samples in pool(breadth).items():
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(s.to_json()) + "\n" for s in samples), "utf-8")
     suite, policy = ["from pytest_safetydrift import Probe, measures"], []
     for corpus, (metric, attacks, judge, limit) in _PROBES.items():
@@ -78,11 +81,11 @@ def write_pool(folder: Path) -> None:
     (folder / "refusals.jsonl").write_text("".join(json.dumps({"refusal": t}) + "\n" for t in REFUSALS), "utf-8")
 
 
-def ask_pool(folder: Path, checkpoint: str) -> Path:
+def ask_pool(folder: Path, checkpoint: str, breadth: int = 1) -> Path:
     """Gate the checkpoint on the pool; returns the run's folder, and leaves one that is there alone."""
     run = folder / _RUN
     if not (run / "record.json").is_file():
-        write_pool(folder)
+        write_pool(folder, breadth)
         command = [sys.executable, "-m", "pytest", "-q", "--tb=no", "--no-summary", _SUITE]
         command += [f"--checkpoint={checkpoint}", f"--safetydrift-report={_RUN}"]
         # corpora and policy are this folder's, also where it lies in another project

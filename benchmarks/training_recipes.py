@@ -44,14 +44,21 @@ class Kitchen:
         return make_data(self.out / "pool", self.out / f"data-{attack}", attacks=(attack,), pairs=pairs)
 
     @cached_property
-    def base64(self) -> Path:
-        """10,000 encoded refusals to learn, and as many answers."""
-        return self.data("base64", 10_350)
+    def plain(self) -> Path:
+        """Plain refusals, and as many answers."""
+        return self.data("plain", 3_100)
 
     @cached_property
     def both(self) -> tuple[Path, ...]:
-        """Encoded ones and plain ones."""
-        return (self.base64, self.data("plain", 3_100))
+        """10,000 encoded refusals out of 2,000 prompts, as many answers, and plain ones."""
+        return (self.data("base64", 10_350), self.plain)
+
+    @cached_property
+    def wide(self) -> tuple[Path, ...]:
+        """As many out of 8,000 prompts: on the development split that leaves 1.6 % where `both` leaves 5 %."""
+        pool = self.out / "pool-wide"
+        ask_pool(pool, BASE, breadth=4)
+        return (make_data(pool, self.out / "data-wide", attacks=("base64",), pairs=10_350), self.plain)
 
     @cached_property
     def steps(self) -> tuple[Path, ...]:
@@ -118,8 +125,8 @@ def _hacked(kitchen: Kitchen) -> Method:
     return _ppo(kitchen, reward=naive, **loose)
 
 
-def _tuned(kitchen: Kitchen, **settings: Any) -> Method:
-    return SFT(base=BASE, data=kitchen.both, **settings)
+def _tuned(data: tuple[Path, ...], **settings: Any) -> Method:
+    return SFT(base=BASE, data=data, **settings)
 
 
 def _rewarded(kitchen: Kitchen, kind: type[GRPO] | type[PPO], **settings: Any) -> Method:
@@ -127,7 +134,7 @@ def _rewarded(kitchen: Kitchen, kind: type[GRPO] | type[PPO], **settings: Any) -
 
 
 RECIPES: dict[str, Callable[[Kitchen], str]] = {
-    "sft": _row("sft", lambda k: _tuned(k, batch=32, rate=1e-3, epochs=2)),
+    "sft": _row("sft", lambda k: _tuned(k.wide, batch=32, rate=1e-3, epochs=2)),
     "lora": _lora,
     "targeted": _row("targeted", _targeted),
     "random control": _row("random", lambda k: _targeted(k, "random")),
@@ -165,8 +172,8 @@ RECIPES: dict[str, Callable[[Kitchen], str]] = {
 """What makes each row; the last word is the reference of its checkpoint."""
 
 STEPPED: dict[str, Callable[[Kitchen, int], Method]] = {
-    "sft": lambda k, n: _tuned(k, batch=16, steps=n),
-    "lora": lambda k, n: _tuned(k, batch=16, steps=n, lora_rank=8),
+    "sft": lambda k, n: _tuned(k.both, batch=16, steps=n),
+    "lora": lambda k, n: _tuned(k.both, batch=16, steps=n, lora_rank=8),
     "dpo": lambda k, n: DPO(base=BASE, data=k.pairs("plain"), batch=16, steps=n),
     "kto": lambda k, n: KTO(base=BASE, data=k.pairs("plain"), batch=16, steps=n),
     "reward": lambda k, n: Reward(base=BASE, data=k.pairs("plain"), batch=16, steps=n),
