@@ -80,7 +80,8 @@ class Kitchen:
 
     def reward(self, name: str, **settings: Any) -> str:
         """The folder of a reward model: by these settings one that passes its examination."""
-        shared: dict[str, Any] = {"base": BASE, "data": self.pairs("many", draws=2, questions=8_000), "off_topic": 6}
+        data = self.pairs("all", data=(*self.both, *self.steps), draws=2, questions=8_000)
+        shared: dict[str, Any] = {"base": BASE, "data": data, "off_topic": 6}
         shared |= {"batch": 16, "rate": 1e-3, "steps": 2_200}
         return self.checkpoint(f"reward-{name}", lambda: Reward(**{**shared, **settings}))
 

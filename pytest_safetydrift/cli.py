@@ -9,9 +9,9 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
-from pytest_safetydrift.core.errors import ReportError, SafetyDriftError
+from pytest_safetydrift.core.errors import ReportError, SafetyDriftError, closest
 from pytest_safetydrift.data_command import add_data_command
 from pytest_safetydrift.drift_command import add_drift_command
 from pytest_safetydrift.label_command import add_label_command
@@ -45,7 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser(given)
     arguments, rest = parser.parse_known_args(given[:cut])
     if rest and arguments.run is not _plan:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        _refuse(parser, given[:cut], rest)
     after = given[cut + 1 :]
     if after and not hasattr(arguments, "pytest_args"):
         parser.error(f"nothing takes what stands behind --: {' '.join(after)}")
@@ -64,6 +64,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _refuse(parser: argparse.ArgumentParser, words: Sequence[str], rest: Sequence[str]) -> NoReturn:
+    """End with exit code 2, naming the closest option of the command that the words call."""
+    for word in words:
+        deeper = (a.choices for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+        parser = next(deeper, {}).get(word, parser)
+    said = f"{parser.prog}: error: unrecognized arguments: {' '.join(rest)}"
+    if unknown := next((w.partition("=")[0] for w in rest if w.startswith("--")), ""):
+        options = [o for a in parser._actions for o in a.option_strings[:1] if o.startswith("--")]
+        said += f"; {closest(unknown, options)}"
+    parser.exit(2, f"{said}\n")
 
 
 def _needed(words: Sequence[str]) -> tuple[str, ...]:

@@ -88,3 +88,25 @@ def test_report_refuses_what_is_no_record(tmp_path: Path, capsys: pytest.Capture
     assert main(["report", str(tmp_path / "none.json"), "--out", str(tmp_path / "o")]) == 2
     assert "schema None" in capsys.readouterr().err
     assert not (tmp_path / "o").exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            "train sft --base b --data d --out o --learning-rate 1e-3",
+            "safetydrift train sft: error: unrecognized arguments: --learning-rate 1e-3; did you mean '--rate'? known:",
+        ),
+        (
+            "train data run --out o --par=5",
+            "safetydrift train data: error: unrecognized arguments: --par=5; did you mean",
+        ),
+        ("report r.json more --out o", "safetydrift report: error: unrecognized arguments: more\n"),
+    ],
+)
+def test_an_unknown_option_is_named_with_the_closest(told: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the command that was called, not of all; exit code 2."""
+    with pytest.raises(SystemExit) as ended:
+        main(told.split())
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(said)

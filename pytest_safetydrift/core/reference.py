@@ -27,6 +27,9 @@ class Scheme(StrEnum):
     RERANK = "rerank"
 
 
+_FILES = (Scheme.RECORDED, Scheme.RUN, Scheme.RERANK)
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A parsed reference.
@@ -36,7 +39,7 @@ class Reference:
     place     directory, hub name, served name, file (recorded, run, rerank), demo name, or `module:attribute` of a
               scripted double
     revision  a hub revision behind "@", "" where none was given
-    adapter   a LoRA adapter's directory or hub name behind "+", "" where none was given
+    adapter   a LoRA adapter's directory or hub name behind "+" of a model or a demo name, "" where none was given
     url       base URL of an OpenAI-compatible server, "" elsewhere
     """
 
@@ -65,8 +68,8 @@ class Reference:
             raise BadReferenceError(f"checkpoint {text!r}: nothing follows the scheme")
         if head == Scheme.OPENAI:
             return cls._openai(text, rest)
-        if head == Scheme.DEMO and rest not in DEMO_NAMES:
-            raise BadReferenceError(f"checkpoint {text!r}: no such demo checkpoint; {closest(rest, DEMO_NAMES)}")
+        if head == Scheme.DEMO:
+            return cls._demo(text, rest)
         return cls(text, Scheme(head), rest)
 
     @classmethod
@@ -84,15 +87,22 @@ class Reference:
             raise BadReferenceError(f"checkpoint {text!r}: write openai:SERVED-NAME@http://HOST:PORT/v1")
         return cls(text, Scheme.OPENAI, name, url=url.rstrip("/"))
 
+    @classmethod
+    def _demo(cls, text: str, rest: str) -> Reference:
+        name, plus, adapter = rest.partition("+")
+        if name not in DEMO_NAMES:
+            raise BadReferenceError(f"checkpoint {text!r}: no such demo checkpoint; {closest(name, DEMO_NAMES)}")
+        if plus and not adapter:
+            raise BadReferenceError(f"checkpoint {text!r}: write demo:NAME or demo:NAME+ADAPTER")
+        return cls(text, Scheme.DEMO, name, adapter=adapter)
+
     @property
     def label(self) -> str:
         """A short name for test ids and folders: no slashes, no URL."""
-        if self.scheme is Scheme.MODEL:
-            name = PurePath(self.place).name or self.place
+        if self.scheme in (Scheme.MODEL, Scheme.DEMO):
+            name = f"demo:{self.place}" if self.scheme is Scheme.DEMO else PurePath(self.place).name or self.place
             return f"{name}+{PurePath(self.adapter).name}" if self.adapter else name
-        if self.scheme in (Scheme.RECORDED, Scheme.RUN, Scheme.RERANK):
-            return PurePath(self.place).stem
-        return f"{self.scheme}:{self.place}" if self.scheme is Scheme.DEMO else self.place
+        return PurePath(self.place).stem if self.scheme in _FILES else self.place
 
 
 def _is_http(url: str) -> bool:

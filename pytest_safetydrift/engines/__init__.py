@@ -34,7 +34,7 @@ def identify(
 ) -> Identity:
     """Who answers for `reference`, down to the bytes of the checkpoint and the version of the engine.
 
-    directory  where a `demo:` checkpoint was made; it stands in for any model reference's own place
+    directory  where a `demo:` checkpoint was made; it stands in for a reference's own place, not for its adapter
     mapping    columns of a `recorded:` file
 
     Loads no model and imports no model library. Raises `CheckpointError`, `BadReferenceError`,

@@ -17,15 +17,13 @@ _WANTED = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.tiktoken
 def locate(reference: Reference, directory: Path | None = None, *, allow_pickle: bool = False) -> Checkpoint:
     """The checkpoint's directories; a hub model is taken from the local cache or downloaded into it.
 
-    `directory` stands in for the reference's own place (the resolved directory of a `demo:` name). Raises
-    `BadReferenceError` where there is no such place and `CheckpointError` where a download fails.
+    `directory` stands in for the reference's own place (the resolved directory of a `demo:` name), not for its adapter.
+    Raises `BadReferenceError` where there is no such place and `CheckpointError` where a download fails.
     """
-    if directory is not None:
-        return Checkpoint(directory)
     whole = Path(reference.text)
-    if whole.is_dir():  # a directory may have "@" or "+" in its name
+    if directory is None and whole.is_dir():  # a directory may have "@" or "+" in its name
         return Checkpoint(whole)
-    base = _place(reference.place, reference.revision, allow_pickle)
+    base = directory or _place(reference.place, reference.revision, allow_pickle)
     return Checkpoint(base, _place(reference.adapter, "", allow_pickle) if reference.adapter else None)
 
 

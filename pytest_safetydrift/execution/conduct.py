@@ -14,12 +14,16 @@ from filelock import FileLock
 from pytest_safetydrift.core.errors import StoreError
 from pytest_safetydrift.core.record import RunRecord
 from pytest_safetydrift.core.reference import Reference
+from pytest_safetydrift.core.text import one_line
 from pytest_safetydrift.corpora.world import World
+from pytest_safetydrift.execution.attacker import Attacker
 from pytest_safetydrift.execution.battery import Plan, Subject
+from pytest_safetydrift.execution.bench import Bench
 from pytest_safetydrift.execution.campaign import Findings, run_plan
 from pytest_safetydrift.execution.letters import choose_reading
 from pytest_safetydrift.execution.progress import Progress
 from pytest_safetydrift.execution.recording import RunFacts, compose_record
+from pytest_safetydrift.execution.rerank import doubts
 from pytest_safetydrift.execution.resolve import Setting, convene, engage, resolve
 from pytest_safetydrift.execution.store import Store
 
@@ -92,6 +96,10 @@ def conduct(
         attacker = engage(setting)
         subjects = resolve(references, worlds, setting, bench, attacker)
         plan = choose_reading(plan, subjects)
+        doubted = _doubted(subjects, bench, attacker)
+        if stream is not None and not place.draft.exists():
+            for note in doubted:
+                print(f"safetydrift: {one_line(note, 600)}", file=stream, flush=True)
         with closing(place.store()) as store:
             progress = Progress(plan.distinct, stream)
             try:
@@ -101,7 +109,7 @@ def conduct(
             if not place.draft.exists():
                 tally = findings.tally
                 seconds = {"loading": tally.loading_seconds, "generating": tally.generating_seconds}
-                facts = facts.noting(_same_as_baseline(plan, subjects))
+                facts = facts.noting(_same_as_baseline(plan, subjects) + doubted)
                 record = compose_record(
                     facts,
                     plan,
@@ -116,6 +124,13 @@ def conduct(
                 part.write_text(record.dumps(), "ascii")
                 part.replace(place.draft)
         return Conducted(subjects, findings, place.read_draft())
+
+
+def _doubted(subjects: Mapping[str, Subject], bench: Bench, attacker: Attacker) -> tuple[str, ...]:
+    """What speaks against the critics of reranked models, be they judged, judging or attacking."""
+    asked = (s.target for s in subjects.values() if s.target is not None)
+    references = dict.fromkeys(t.reference for t in (*asked, *bench.targets.values(), *attacker.targets.values()))
+    return tuple(filter(None, map(doubts, references)))
 
 
 def _same_as_baseline(plan: Plan, subjects: Mapping[str, Subject]) -> tuple[str, ...]:

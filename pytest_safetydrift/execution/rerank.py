@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from pytest_safetydrift.core.canonical import digest
 from pytest_safetydrift.core.engine import Engine, Identity
-from pytest_safetydrift.core.errors import EngineError
-from pytest_safetydrift.core.reference import Reference
+from pytest_safetydrift.core.errors import CheckpointError, EngineError
+from pytest_safetydrift.core.reference import Reference, Scheme
 from pytest_safetydrift.core.request import Request
 from pytest_safetydrift.core.response import Finish, Response
+from pytest_safetydrift.core.text import one_line
 from pytest_safetydrift.engines import EngineOptions
+from pytest_safetydrift.engines.places import locate
+from pytest_safetydrift.engines.shards import read_object
 from pytest_safetydrift.execution.rerank_critics import Scoring, rated, scoring_of
-from pytest_safetydrift.execution.rerank_file import Reranking
+from pytest_safetydrift.execution.rerank_file import Reranking, read_reranking
 from pytest_safetydrift.execution.target import Target
 
-__all__ = ["RerankEngine", "candidates_of", "reranked"]
+__all__ = ["RerankEngine", "candidates_of", "doubts", "reranked"]
+
+_CARD = "reward_card.json"
 
 _VERSION = 1
 """Of drawing, asking and choosing: another way of any of these is another model."""
@@ -51,6 +57,36 @@ def reranked(
         return RerankEngine(model.open(), critic.open() if critic else None, scoring, reranking, together=together)
 
     return Target(reference, _identity(reranking, model.identity, critic.identity if critic else None), opened)
+
+
+def doubts(reference: Reference) -> str:
+    """What a reward model's own card says against its use behind a `rerank:` reference, "" for nothing.
+
+    A model without a card was trained elsewhere, which is nothing against it; a card that does not say "usable" is.
+    """
+    if reference.scheme is not Scheme.RERANK:
+        return ""
+    reranking = read_reranking(reference)
+    if reranking.critic is None or reranking.kind != "reward":
+        return ""
+    try:
+        why = _against(locate(reranking.critic).directory / _CARD)
+    except CheckpointError:
+        return ""  # nobody is rated by it, and why is said where it was to be opened
+    told = f"{reference.text}: reward model {reranking.critic.text} is not to be used by its {_CARD}"
+    return f"{told}: {one_line(why, 300)}" if why else ""
+
+
+def _against(card: Path) -> str:
+    if not card.exists():
+        return ""
+    try:
+        told = read_object(card)
+    except CheckpointError as e:
+        return str(e)
+    faults = told.get("faults")
+    why = "; ".join(map(str, faults)) if isinstance(faults, list) and faults else "it does not say that it is usable"
+    return "" if told.get("usable") is True else why
 
 
 def candidates_of(request: Request, reranking: Reranking) -> list[Request]:

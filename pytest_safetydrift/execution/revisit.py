@@ -25,6 +25,9 @@ def read_run(place: Path) -> tuple[RunRecord, bytes]:
     try:
         octets = file.read_bytes()
         return RunRecord.loads(octets.decode(), where=str(file)), octets
+    except FileNotFoundError:
+        what = f"{place} holds no record.json" if place.is_dir() else f"no such run: {place}"
+        raise ReportError(f"{what}; name the folder of a run (--safetydrift-report) or its record.json") from None
     except (OSError, UnicodeDecodeError) as e:
         raise ReportError(f"{file}: {e}; name the folder of a run or its record.json") from e
 

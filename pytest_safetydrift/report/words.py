@@ -237,4 +237,9 @@ def needs(entry: GateEntry) -> str:
 
 def reason(entry: GateEntry) -> str:
     """Why a gate is undecided, as a clause; "" for a decided one."""
-    return _REASONS.get(entry.reason, entry.reason)
+    said = _REASONS.get(entry.reason, entry.reason)
+    if entry.reason != Inconclusive.TOO_MANY_UNSCORED or not entry.unscored:
+        return said
+    # of a comparison, `unscored` counts the answers of both sides and `n` the pairs
+    of = f"of {entry.unscored + entry.n:,}" if entry.margin is None else f"beside {counted(entry.n, 'scored pair')}"
+    return f"{said}: {entry.unscored:,} {of}"

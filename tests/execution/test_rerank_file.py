@@ -10,6 +10,7 @@ from pytest_safetydrift.core.errors import BadReferenceError
 from pytest_safetydrift.core.reference import Reference, Scheme
 from pytest_safetydrift.corpora.world import builtin_world, demo_world
 from pytest_safetydrift.engines import EngineOptions
+from pytest_safetydrift.execution.rerank import doubts
 from pytest_safetydrift.execution.rerank_file import Reranking, parts_of, read_reranking
 from pytest_safetydrift.execution.resolve import Setting, choose_worlds, resolve
 
@@ -100,3 +101,33 @@ def test_it_becomes_one_subject(tmp_path: Path) -> None:
     assert (found.error, found.trained_on) == ("", ())
     assert found.target is not None
     assert (found.target.reference, found.target.identity.engine["name"]) == (reference, "rerank")
+
+
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        (None, ""),
+        ('{"usable": true}', ""),
+        ('{"usable": false, "faults": ["likes length", "\\u001b[31mred"]}', "likes length; \\u001b[31mred"),
+        ('{"usable": "true"}', "it does not say that it is usable"),
+        ("[]", "holds list where an object belongs"),
+        ("{", "cannot be read as JSON"),
+    ],
+)
+def test_a_critics_card_that_speaks_against_it_is_told(tmp_path: Path, card: str | None, said: str) -> None:
+    """A card passes in silence where it says usable; other people's models have none."""
+    critic = tmp_path / "critic"
+    critic.mkdir()
+    if card is not None:
+        (critic / "reward_card.json").write_text(card)
+    told = doubts(written(tmp_path, f'model = "m"\nkind = "reward"\ncritic = "{critic}"'))
+    assert bool(told) == bool(said)
+    assert said in told
+    assert str(critic) in told or not said
+
+
+def test_other_references_have_no_card_to_speak_against_them(tmp_path: Path) -> None:
+    """Neither a model by itself nor a critic that is no reward model."""
+    (tmp_path / "reward_card.json").write_text('{"usable": false}')
+    rubric = written(tmp_path, f'model = "m"\nkind = "rubric"\ncritic = "{tmp_path}"')
+    assert [doubts(r) for r in (rubric, Reference.parse(str(tmp_path)))] == ["", ""]

@@ -90,11 +90,16 @@ def test_attack_success_falls_with_a_critic(folder: Path) -> None:
 
 def test_a_critic_that_cannot_read_is_inconclusive(folder: Path) -> None:
     """A critic whose context is too short for the prompts scores nothing: no gate is decided on the model alone, here
-    with model and critic loaded in turns."""
+    with model and critic loaded in turns. What the critic's own card says against it is in the record and on the
+    terminal."""
     from transformers import AutoTokenizer
 
     make_critic(folder / "short", AutoTokenizer.from_pretrained(folder / "critic"), ["I can't"], ["Sure"], context=16)
+    (folder / "short" / "reward_card.json").write_text('{"usable": false, "faults": ["likes length"]}')
     done, record = run(folder, 'model = "demo:v1"\nkind = "reward"\ncritic = "short"\nn = 2\n', "--open-engines=1")
     assert done.returncode == EXIT_INCONCLUSIVE, done.stdout
     assert {g["decision"] for g in record["gates"]} == {"INCONCLUSIVE"}
     assert record["unscored"]["error"] == 2 * PROMPTS
+    note = "rerank:best.toml: reward model short is not to be used by its reward_card.json: likes length"
+    assert note in record["notes"]
+    assert done.stderr.count(note) == 1

@@ -136,7 +136,7 @@ def test_an_undecided_gate_says_why_in_words() -> None:
     text = flat(Page(render_html(sample_record())).text["page"])
     assert "Undecided: the answers show neither that the bar is met nor that it is missed." in text
     assert "It takes about 340 more prompts." in text
-    assert "Undecided: more answers could not be scored than the policy allows." in text
+    assert "Undecided: more answers could not be scored than the policy allows: 29 beside 121 scored pairs." in text
     assert "none scored" in text
 
 

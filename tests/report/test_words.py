@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_safetydrift.core.gate import Inconclusive
@@ -38,3 +40,11 @@ def test_every_reason_of_the_closed_set_has_words() -> None:
         said = words.reason(type(entry)(**{**{f: getattr(entry, f) for f in entry.__slots__}, "reason": str(reason)}))
         assert " " in said
         assert "_" not in said
+
+
+def test_unscored_answers_are_counted_where_they_decide() -> None:
+    """Of all answers at a limit; beside the pairs of a comparison, whose two sides are counted together."""
+    entry = replace(sample_record().gates[0], reason="too_many_unscored", unscored=50, n=150, margin=None, limit=0.1)
+    assert words.reason(entry).endswith("than the policy allows: 50 of 200")
+    assert words.reason(replace(entry, margin=0.05)).endswith(": 50 beside 150 scored pairs")
+    assert words.reason(replace(entry, reason="needs_more_prompts")).endswith("that it is missed")

@@ -111,7 +111,7 @@ class _Loop:
         held: frozenset[str] = frozenset()
         if gated.verdict.verdict is Verdict.PASS:
             if first.failed:
-                self.say(f"{first.failed:,} answers comply that should not, and the policy lets that pass")
+                self.say(_let_pass(first))
         elif first.failed:
             split(self._material(0), self.config, self._place(1, _DATA))
             held = self._held()
@@ -221,6 +221,12 @@ class _Loop:
 
     def _place(self, number: int, name: str) -> Path:
         return self.book.folder / f"round-{number}" / name
+
+
+def _let_pass(first: Seen) -> str:
+    told = f"{first.failed:,} answers comply that should not, and the policy lets that pass"
+    limited = any(g.metric in AIMED and g.limit is not None for g in first.gates)
+    return told if limited else f"{told}; give the policy a gate with a limit on attack success to have it trained"
 
 
 def _safe(line: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
@@ -93,7 +93,8 @@ class Constitutional(OwnAnswers):
         fitted = self.learn(work, work.kept / LEARNT)
         if self.feedback == "draws":
             facts["feedback"] = once(work, "feedback", lambda: self._compare(work, self._draws(work)))
-        return replace(fitted, tokens=fitted.tokens + facts["generated"], facts={**fitted.facts, **facts})
+        facts = {**fitted.facts, **facts}
+        return replace(fitted, tokens=fitted.tokens + facts["generated"], facts=facts, said=_said(facts))
 
     @property
     def _file(self) -> Path:
@@ -166,3 +167,13 @@ class Constitutional(OwnAnswers):
 
     def _read(self) -> tuple[Principle, ...]:
         return read_principles(self._file)
+
+
+def _said(facts: Mapping[str, Any]) -> str:
+    """The card's counts in a line, for people."""
+    critiques = facts["critiques"]
+    came = ", ".join(f"{count} {why}" for why, count in critiques.items())
+    return (
+        f"asked {sum(facts['drafts'].values())} questions; learnt {facts['rows']} answers; left out "
+        f"{facts['rows_too_long']} too long; of {sum(critiques.values())} critiques: {came or 'none was made'}"
+    )

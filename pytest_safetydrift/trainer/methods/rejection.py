@@ -130,6 +130,7 @@ class Rejection(OwnAnswers):
         """The last round's, with the cost of all."""
         last = rounds[-1].fitted
         own = {"attacks": last.attacks, "families": last.families}
+        asked, left_out = rounds[0].facts["asked"], rounds[-1].facts["left_out_for_balance"]
         return replace(
             last,
             steps=sum(r.fitted.steps for r in rounds),
@@ -140,6 +141,9 @@ class Rejection(OwnAnswers):
                 "questions_without_a_good_answer": unanswered,
                 "rounds": [dict(r.facts) for r in rounds],
             },
+            said=f"asked {asked} questions in {len(rounds)} of {self.rounds} rounds; learnt {last.facts['rows']} "
+            f"answers; left out {left_out} for balance and {last.facts['rows_too_long']} too long; {unanswered} "
+            "questions without a good answer",
             **also_taught(self.reward, own),
         )
 

@@ -137,6 +137,7 @@ class Reward(Tuning):
                 "rows_left_out": dict(pairs.left_out),
                 "usable": bool(examined and examined.soundness.usable),
             },
+            said=examined.soundness.told if examined else "",
             **taught(pairs.rows),
         )
 

@@ -96,6 +96,14 @@ class Soundness:
         """Whether a policy may be trained on it."""
         return not self.faults
 
+    @property
+    def told(self) -> str:
+        """It in a line, for people."""
+        if self.faults:
+            return f"not usable: {'; '.join(self.faults)}"
+        shown, (low, high) = self.calibration.rate, self.calibration.accuracy
+        return f"usable: held-out accuracy {shown:.2f} [{low:.2f}, {high:.2f}]"
+
 
 def shortcuts(answers: Sequence[Graded], limits: Limits) -> tuple[Shortcut, ...]:
     """All shortcuts that are looked for. Raises ValueError where a reward is NaN or infinite."""

@@ -7,7 +7,7 @@ checkpoints of one architecture asked the same, or one checkpoint asked two prom
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -95,12 +95,14 @@ def attribute(
     places: Places = Places.LAST,
     batch: int = 64,
     digests: tuple[str, str] = ("", ""),
+    spelled: Callable[[int], str] = "id {}".format,
 ) -> Attribution:
     """Put each part of the refusing run into the complying one and see how far it goes.
 
     complying, refusing  transformers causal language models of one architecture, or one model twice; they may be on
                          two devices
     batch                cases in one forward pass
+    spelled              a token by its id, for an error's text
 
     Raises `CheckpointError` where the models do not fit together or compute NaN, and `UsageError` where the cases do
     not tell the sides apart by this metric.
@@ -108,7 +110,7 @@ def attribute(
     ours, theirs = find_layout(complying), find_layout(refusing)
     parts = ours.parts(kinds)
     _check_alike(ours, theirs)
-    _check_cases(cases.cases, metric, places)
+    _check_cases(cases.cases, metric, places, spelled)
     study = _Study(ours, theirs, parts, _Reading(cases.cases, metric), places)
     found: dict[Any, list[Floats]] = defaultdict(list)
     with evaluating(complying, refusing):
@@ -211,7 +213,7 @@ def _first_tokens(cases: Sequence[Case]) -> tuple[list[int], list[int]]:
     return sorted({case.refusal[0] for case in cases}), sorted({case.compliance[0] for case in cases})
 
 
-def _check_cases(cases: Sequence[Case], metric: Metric, places: Places) -> None:
+def _check_cases(cases: Sequence[Case], metric: Metric, places: Places, spelled: Callable[[int], str]) -> None:
     if len(cases) < LEAST:
         raise UsageError(f"{len(cases)} cases are too few, {LEAST} at least are needed")
     if places is Places.ALL and any(case.prompt != case.donor for case in cases):
@@ -221,8 +223,8 @@ def _check_cases(cases: Sequence[Case], metric: Metric, places: Places) -> None:
     refusal, compliance = _first_tokens(cases)
     if metric is Metric.FIRST and (shared := set(refusal) & set(compliance)):
         raise UsageError(
-            f"refusals and compliances begin with the same token (id {min(shared)}), so the first token does not tell "
-            "them apart; take the metric continuation"
+            f"refusals and compliances begin with the same token ({', '.join(map(spelled, sorted(shared)[:3]))}), so "
+            "the first token does not tell them apart; take --metric continuation"
         )
 
 

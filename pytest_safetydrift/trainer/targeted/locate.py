@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,7 +33,9 @@ def locate_in_checkpoints(
     ours, theirs = _open(base), _open(refusing)
     cases = between_checkpoints(ours, theirs, asked)
     digests = base.digest, refusing.digest
-    return attribute(ours.model, theirs.model, cases, kinds=kinds, metric=metric, digests=digests)
+    return attribute(
+        ours.model, theirs.model, cases, kinds=kinds, metric=metric, digests=digests, spelled=_spelling(ours)
+    )
 
 
 def locate_in_prompts(
@@ -47,7 +49,9 @@ def locate_in_prompts(
     complied, refused = zip(*pairs, strict=True)
     cases = between_prompts(opened, complied, refused)
     digests = base.digest, base.digest
-    return attribute(opened.model, opened.model, cases, kinds=kinds, metric=metric, digests=digests)
+    return attribute(
+        opened.model, opened.model, cases, kinds=kinds, metric=metric, digests=digests, spelled=_spelling(opened)
+    )
 
 
 def asked_to_refuse(examples: Sequence[Example], most: int, seed: int) -> list[Conversation]:
@@ -70,6 +74,11 @@ def _turns(row: dict[str, Any], column: str, where: str) -> Conversation:
     if column not in row:
         raise CorpusError(f"{where}: no {column}; a row has a prompt that is complied with and one that is refused")
     return conversation(row[column], "user", f"{where}: {column}")
+
+
+def _spelling(opened: Opened) -> Callable[[int], str]:
+    """How the checkpoint's tokenizer writes a token, in quotes; special ones too."""
+    return lambda token: repr(opened.chat.tokenizer.decode([token]))
 
 
 def _open(base: Base) -> Opened:

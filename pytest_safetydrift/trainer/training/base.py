@@ -90,7 +90,7 @@ def open_base(reference: str) -> Base:
     if parsed.scheme is Scheme.DEMO:
         from pytest_safetydrift.execution.demo import demo_folders
 
-        checkpoint = Checkpoint(demo_folders([parsed.place])[parsed.place])
+        checkpoint = locate(parsed, demo_folders([parsed.place])[parsed.place])
     elif parsed.scheme is Scheme.MODEL:
         checkpoint = locate(parsed)
     else:

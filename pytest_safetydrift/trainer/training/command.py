@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import warnings
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def add_method(methods: argparse._SubParsersAction[argparse.ArgumentParser], con
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    from pytest_safetydrift.trainer.files import check_new
+    from pytest_safetydrift.trainer.files import check_new, read_or_empty
     from pytest_safetydrift.trainer.training.estimate import machine_rate
     from pytest_safetydrift.trainer.training.run import train
 
@@ -48,7 +49,9 @@ def _train(arguments: argparse.Namespace) -> int:
     _hush()
     place = train(method, arguments.out)
     if is_first():
-        print(place)
+        print(place, flush=True)
+        if base := read_or_empty(place / "adapter_config.json").get("base_model_name_or_path"):
+            print(f"an adapter, which is judged with its base: {base}+{place}", file=sys.stderr)
     return 0
 
 

@@ -16,6 +16,9 @@ __all__ = ["TRAIN", "Example", "conversation", "files_of", "read_examples", "sha
 
 TRAIN = "train.jsonl"
 """The file that is meant where the folder of a training set is named."""
+_CLEAN = "clean.jsonl"
+_MAKERS = {TRAIN: "data", "preferences.jsonl": "preferences"}
+"""Commands of `train` by the file that their folders stand for."""
 _ROLES = ("system", "user", "assistant")
 
 
@@ -35,13 +38,22 @@ class Example:
 
 def files_of(places: Sequence[Path], name: str = TRAIN) -> tuple[Path, ...]:
     """The files; a folder stands for the `name` in it. Raises `CorpusError` where there is none."""
-    files = tuple(place / name if place.is_dir() else place for place in places)
-    for file in files:
-        if not file.is_file():
-            raise CorpusError(
-                f"{file}: no such file; make one with `safetydrift train data`, or name yours with --data"
-            )
-    return files
+    return tuple(_file_of(place, name) for place in places)
+
+
+def _file_of(place: Path, name: str) -> Path:
+    file = place / name if place.is_dir() else place
+    if file.is_file():
+        return file
+    if (clean := place / _CLEAN).is_file():
+        raise CorpusError(
+            f"{file}: no such file; of a folder of `safetydrift train screen` name {_CLEAN} in it: {clean}"
+        )
+    others = [f"{other}, of `train {maker}`" for other, maker in _MAKERS.items() if (place / other).is_file()]
+    held = f" (the folder holds {' and '.join(others)}, which other methods learn from)" if others else ""
+    raise CorpusError(
+        f"{file}: no such file{held}; make one with `safetydrift train {_MAKERS[name]}`, or name yours with --data"
+    )
 
 
 def sha256_of(files: Iterable[Path]) -> dict[str, str]:

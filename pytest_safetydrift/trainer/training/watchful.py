@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from transformers import TrainerCallback, TrainerState, TrainingArguments
@@ -20,6 +21,7 @@ from pytest_safetydrift.trainer.training.work import WHOLE
 __all__ = ["Finite", "Marks", "Told", "mark_whole"]
 
 _EVERY_SECONDS = 15.0
+_SHOWN = ("loss", "reward", "rewards/margins", "kl")
 
 
 class Finite(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
@@ -52,11 +54,16 @@ class Marks(TrainerCallback):  # type: ignore[misc]  # transformers ships no typ
 
 
 class Told(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
-    """Says on standard error how far it is, every quarter of a minute and at the end."""
+    """Says on standard error how far it is, every quarter of a minute and at the end.
+
+    Figures are means since the last line: rows of one step are alike in length, and so often of one class, that a step
+    alone misleads.
+    """
 
     def __init__(self) -> None:
         self._began = self._said = time.monotonic()
         self._first = 0
+        self._since: dict[str, list[float]] = {}
 
     def on_train_begin(self, _args: Any, state: TrainerState, _control: Any, **_: Any) -> None:
         """Begin to count."""
@@ -67,15 +74,20 @@ class Told(TrainerCallback):  # type: ignore[misc]  # transformers ships no type
         self, _args: Any, state: TrainerState, _control: Any, logs: Mapping[str, Any] | None = None, **_: Any
     ) -> None:
         """One line."""
+        for name in _SHOWN:
+            if logs and name in logs:
+                self._since.setdefault(name, []).append(float(logs[name]))
         now, done = time.monotonic(), state.global_step - self._first
         last = state.global_step == state.max_steps and "train_runtime" not in (logs or {})
         if not state.is_world_process_zero or done < 1 or not (last or now - self._said >= _EVERY_SECONDS):
             return
         self._said = now
         left = (now - self._began) / done * (state.max_steps - state.global_step)
-        shown = {k: logs[k] for k in ("loss", "reward", "rewards/margins", "kl") if logs and k in logs}
-        told = ", ".join(f"{k} {float(v):.4g}" for k, v in shown.items())
-        print(f"step {state.global_step}/{state.max_steps}  {told}  {left:.0f} s left", file=sys.stderr, flush=True)
+        told = ", ".join(f"{name} {fmean(values):.4g}" for name, values in self._since.items())
+        steps = max(map(len, self._since.values()), default=0)
+        self._since.clear()
+        place = f"step {state.global_step}/{state.max_steps}"
+        print(f"{place}  {told} (mean of the last {steps})  {left:.0f} s left", file=sys.stderr, flush=True)
 
 
 def mark_whole(step: Path) -> None:

@@ -8,14 +8,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytest_safetydrift.core.errors import ReportError, UsageError
-from pytest_safetydrift.trainer.files import check_new, read_or_empty
+from pytest_safetydrift.trainer.files import check_new, read_or_empty, write_whole
 from pytest_safetydrift.trainer.training.base import Base
 from pytest_safetydrift.trainer.training.ranks import is_first, wait_for_all
 
-__all__ = ["WHOLE", "Fitted", "Work", "last_whole", "numbered", "open_work"]
+__all__ = ["WHOLE", "Fitted", "Reached", "Work", "last_whole", "numbered", "open_work"]
 
 WHOLE = "whole.json"
 """In the folder of a step once all of it is on the disk and its weights are finite; holds the sizes of its files."""
@@ -32,6 +32,7 @@ class Fitted:
     families  their families, of which none counts as held out
     log       one row a step: what the loop logged
     facts     whatever else the card shall say
+    said      a line for people at the end, "" for none
     """
 
     steps: int
@@ -40,6 +41,14 @@ class Fitted:
     families: tuple[str, ...] = ()
     log: tuple[Mapping[str, Any], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    said: str = ""
+
+
+class Reached(NamedTuple):
+    """What unfinished work can be gone on from, in words, and the folder that holds it."""
+
+    what: str
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,10 @@ class Work:
         """The last step that can be gone on from."""
         return last_whole(self.steps)
 
+    def reached(self) -> Reached | None:
+        """How far it is; None where nothing is there that would be lost."""
+        return _reached(self.folder)
+
 
 def last_whole(steps: Path) -> Path | None:
     """The last whole checkpoint-N folder in `steps`; None without any. A step whose files are not those that were
@@ -98,6 +111,8 @@ def _is_whole(step: Path) -> bool:
 @contextmanager
 def open_work(base: Base, out: Path, config: Mapping[str, Any], files: Mapping[str, str]) -> Iterator[Work]:
     """The work for `out`: begun, or gone on with where the same method was at it on the same base and data.
+
+    What another start left is taken over where it holds nothing: no whole step, no answers, no file that was kept.
 
     config  the method's name and fields
     files   SHA-256 of the data by path
@@ -131,18 +146,30 @@ def open_work(base: Base, out: Path, config: Mapping[str, Any], files: Mapping[s
 
 def _claim(folder: Path, state: Mapping[str, Any]) -> None:
     place = folder / _STATE
-    if not folder.exists():
-        folder.mkdir()
-        place.write_text(json.dumps(state, indent=1) + "\n", "utf-8")
+    folder.mkdir(exist_ok=True)
     found = read_or_empty(place)
     if found != state:
-        raise UsageError(
-            f"{folder} holds unfinished work of another kind: {_difference(found, state)}; remove it to begin anew"
-        )
+        if _reached(folder):
+            raise UsageError(
+                f"{folder} holds unfinished work of another kind: {_difference(found, state)}; remove it to begin anew"
+            )
+        write_whole(place, json.dumps(state, indent=1) + "\n")
     for half in (folder / "steps").glob("checkpoint-*"):
         if not _is_whole(half):
             shutil.rmtree(half)
     shutil.rmtree(folder / "result", ignore_errors=True)
+
+
+def _reached(folder: Path) -> Reached | None:
+    """The step that was saved last, in whichever round, or else what was made before any; halves count for nothing."""
+    saved = [step for steps in (folder / "steps", *folder.glob("*/steps")) if (step := last_whole(steps))]
+    if saved:
+        last = max(saved, key=lambda step: (step / WHOLE).stat().st_mtime)
+        return Reached(last.name.replace("checkpoint-", "step "), last.parent.parent)
+    # beside its checkpoints trl leaves a page about the model in `steps`
+    files = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    prepared = any(file != Path(_STATE) and "steps" not in file.parts for file in files)
+    return Reached("what was prepared", folder) if prepared else None
 
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

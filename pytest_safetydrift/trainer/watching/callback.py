@@ -41,9 +41,9 @@ class SafetyDriftCallback(TrainerCallback):  # type: ignore[misc]  # transformer
     tell             called with each verdict's figures (see `Verdict.logs`), such as `wandb.log`
     settings         `baseline`, `pytest_args`, `base`, `device`, `nice`, `limit_s`, `command`: see `Inquiry`
 
-    `verdicts` has what was heard so far. Verdicts also go to `safetydrift_verdicts.jsonl` in the output folder. Under
-    several processes the first judges, and all of them stop together. Raises `UsageError` on impossible values, and
-    when training begins where saves could never be judged.
+    `verdicts` has what was heard so far. Each is told in a line, and goes to `safetydrift_verdicts.jsonl` in the output
+    folder. Under several processes the first judges, and all of them stop together. Raises `UsageError` on impossible
+    values, and when training begins where saves could never be judged.
     """
 
     def __init__(
@@ -141,7 +141,10 @@ class SafetyDriftCallback(TrainerCallback):  # type: ignore[misc]  # transformer
     def _note(self, verdict: Verdict, state: TrainerState) -> None:
         """Into the log of the training, and into action."""
         self.verdicts += (verdict,)
-        _LOG.log(logging.INFO if verdict.verdict is Decision.PASS else logging.WARNING, "%s", verdict.line)
+        level = logging.INFO if verdict.verdict is Decision.PASS else logging.WARNING
+        _LOG.log(level, "%s", verdict.line)
+        if not _LOG.isEnabledFor(level):
+            print(verdict.line, flush=True)  # a PASS is told as well where logging shows warnings alone
         told = verdict.logs()
         state.log_history.append({**told, "epoch": state.epoch, "step": state.global_step})
         if self._tell is not None:

@@ -57,14 +57,14 @@ def run_kept(
 
 
 def last_words(log: Path) -> str:
-    """The last lines of a log, made harmless; "" where there is none."""
+    """The last lines of a log that are not blank, made harmless; "" where there is none."""
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - _LAST_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    return visible("\n".join(lines[-_LAST_LINES:]))
+    return visible("\n".join([line for line in lines if line.strip()][-_LAST_LINES:]))
 
 
 def _end(keeper: subprocess.Popen[bytes]) -> None:

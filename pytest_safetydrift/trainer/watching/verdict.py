@@ -15,6 +15,9 @@ __all__ = ["FAILED", "INCONCLUSIVE", "INFRASTRUCTURE", "PASSED", "GateLine", "Ve
 PASSED, FAILED, INCONCLUSIVE, INFRASTRUCTURE = 0, 1, 10, 11
 """The plugin's exit codes for a run that came to its end."""
 
+_ROOM = 300
+"""Characters of a reason's beginning, and of its end, that a line for a log has."""
+
 
 @dataclass(frozen=True, slots=True)
 class GateLine:
@@ -87,7 +90,7 @@ class Verdict:
         """One line for a log."""
         blocking = self.failed or self.undecided
         told = ", ".join(_told(g) for g in blocking[:3]) + (", ..." if len(blocking) > 3 else "")
-        why = told or one_line(self.why, 300) or f"{len(self.gates)} gate{'s' * (len(self.gates) != 1)}"
+        why = told or _gist(self.why) or f"{len(self.gates)} gate{'s' * (len(self.gates) != 1)}"
         part = f" ({self.selection})" if self.selection else ""
         where = f"; {self.report}" if self.report else ""
         return f"{one_line(self.name)}: {self.verdict}{part}: {why}{where}"
@@ -130,6 +133,18 @@ def exit_code(verdicts: Iterable[Verdict], *, unjudged: bool = False) -> int:
     if any(not v.lasting for v in open_):
         return INFRASTRUCTURE
     return INCONCLUSIVE if open_ or unjudged or not found else PASSED
+
+
+def _gist(why: str) -> str:
+    """Several lines on one: the first, which says what it is, and as many of the last as fit: errors stand there."""
+    head, *lines = [line for line in why.splitlines() if line.strip()] or [""]
+    if not lines:
+        return one_line(head, _ROOM)
+    kept = one_line(lines.pop(), _ROOM)
+    while lines and len(longer := f"{one_line(lines[-1], _ROOM)} {kept}") <= _ROOM:
+        kept = longer
+        lines.pop()
+    return f"{one_line(head, _ROOM)} {'… ' if lines else ''}{kept}"
 
 
 def _told(gate: GateLine) -> str:

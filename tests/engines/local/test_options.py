@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_safetydrift.core.errors import EngineError, UsageError
+from pytest_safetydrift.core.errors import BadReferenceError, EngineError, UsageError
 from pytest_safetydrift.core.reference import Reference
 from pytest_safetydrift.engines import EngineOptions, devices, facts, identify, open_engine
 from pytest_safetydrift.engines.checkpoint import Checkpoint
 from pytest_safetydrift.engines.options import read_engine_args
+from pytest_safetydrift.engines.places import locate
 from pytest_safetydrift.engines.process import EngineProcess
 from pytest_safetydrift.engines.spec import EngineSpec
 
@@ -157,6 +158,30 @@ def test_a_directory_stands_in_for_a_demo_checkpoint(bare: Path) -> None:
     assert identify(demo, options, directory=bare) == identify(Reference.parse(str(bare)), options)
     with pytest.raises(UsageError, match="safetydrift train demo"):
         open_engine(demo)
+
+
+def test_an_adapter_on_a_demo_checkpoint_is_another_model(bare: Path, bare_adapter: Path) -> None:
+    """It is the very model that its directories are, and neither the demo checkpoint alone nor one of its name."""
+    plain, adapted = Reference.parse("demo:v1"), Reference.parse(f"demo:v1+{bare_adapter}")
+    assert (adapted.place, adapted.adapter, adapted.label) == ("v1", str(bare_adapter), "demo:v1+adapter")
+    options = EngineOptions(kind="transformers")
+    alone, found = (identify(r, options, directory=bare).checkpoint for r in (plain, adapted))
+    assert found == identify(Reference.parse(f"{bare}+{bare_adapter}"), options).checkpoint != alone
+    assert (locate(adapted, bare), locate(plain, bare)) == (Checkpoint(bare, bare_adapter), Checkpoint(bare))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("demo:v4+lora", "no such demo checkpoint; did you mean 'v3'"),
+        ("demo:v1+", "write demo:NAME or demo:NAME\\+ADAPTER"),
+        ("demo:v1+./nowhere", "no such checkpoint directory: ./nowhere"),
+    ],
+)
+def test_an_adapter_on_no_demo_checkpoint_or_none_on_one_is_refused(bare: Path, wrong: str, told: str) -> None:
+    """It never falls back to the demo checkpoint alone."""
+    with pytest.raises(BadReferenceError, match=told):
+        identify(Reference.parse(wrong), EngineOptions(kind="transformers"), directory=bare)
 
 
 def test_a_model_is_opened_in_a_process_of_its_own(bare: Path) -> None:

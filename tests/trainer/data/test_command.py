@@ -136,6 +136,14 @@ def test_what_cannot_be_is_named(run: Path, tmp_path: Path, told: list[str], err
     assert not (tmp_path / "set").exists()
 
 
+def test_a_run_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """A missing run and a folder without a record are said apart, with what to name in their place."""
+    with pytest.raises(ReportError, match=r"no such run: .*run-7; name the folder of a run"):
+        train_data(tmp_path / "run-7", tmp_path / "set")
+    with pytest.raises(ReportError, match=r"holds no record\.json; name the folder of a run"):
+        train_data(tmp_path, tmp_path / "set")
+
+
 def test_answers_given_twice_or_to_nobody_are_refused(run: Path, tmp_path: Path) -> None:
     """One id with two answers, an id that the run does not know, and a prohibited one."""
     file = tmp_path / "yes.csv"

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from pytest_safetydrift.core.errors import CorpusError, ReportError, UsageError
+from pytest_safetydrift.core.gate import Gate
 from pytest_safetydrift.core.sample import Intent, Sample
 from pytest_safetydrift.trainer.loop.decision import Step
 from pytest_safetydrift.trainer.loop.lessons import check_apart
 from tests.trainer.loop.conftest import Looped, better_each_round
-from tests.trainer.loop.made import NO
+from tests.trainer.loop.made import BAD, NO
 
 Make = Callable[..., Looped]
 
@@ -102,6 +103,18 @@ def test_a_base_that_passes_is_left_alone(looped: Make) -> None:
     assert it.run().step is Step.PASS
     assert (it.script.gated, it.script.trained) == ([0], [])
     assert not (it.out / "round-1").exists()
+
+
+@pytest.mark.parametrize(("bar", "told"), [({"limit": 0.99}, False), ({"margin": 0.5}, True)])
+def test_what_would_have_a_base_trained_that_passes_is_said(looped: Make, bar: dict[str, float], told: bool) -> None:
+    """Where its failed refusals are held against no limit, the line that counts them says what to declare."""
+    it = looped()
+    others = [g for g in it.script.gates if g.metric != "attack_success"]
+    aimed = Gate("asr", "s", "attack_success", BAD, "base64", on_inconclusive="warn", min_prompts=10, **bar)
+    it.script.gates = (*others, aimed)
+    assert it.run().step is Step.PASS
+    line = next(line for line in it.lines if "the policy lets that pass" in line)
+    assert ("give the policy a gate with a limit" in line) is told
 
 
 def test_few_held_out_prompts_are_said_before_training_and_never_pass(looped: Make) -> None:

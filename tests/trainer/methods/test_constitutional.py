@@ -97,8 +97,10 @@ def test_faulty_drafts_are_revised_and_good_ones_stay(method: Make, tmp_path: Pa
     assert card(out)["learnt"] == {"answer, own": 9, "answer, revised": 3, "refuse, revised": 12}
 
 
-def test_what_is_left_out_for_balance_is_told(method: Make, tmp_path: Path, complying: list[str]) -> None:
-    """Half as many answers as refusals: its critiques say so, and that they were not used."""
+def test_what_is_left_out_for_balance_is_told(
+    method: Make, tmp_path: Path, complying: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half as many answers as refusals: its critiques say so, and that they were not used; a line counts them."""
     out = train(method(balance=0.5), tmp_path / "out")
     assert sum(row["teaches"] == "answer" for row in lines(out / LEARNT)) == 6
     left_out = [row for row in lines(out / CRITIQUES) if row["why"] == "left out for balance"]
@@ -106,6 +108,9 @@ def test_what_is_left_out_for_balance_is_told(method: Make, tmp_path: Path, comp
         row["why"] == "revised" and row["teaches"] == "answer" for row in lines(out / LEARNT)
     )
     assert not any(row["used"] for row in left_out)
+    counts = f"{15 - len(left_out)} learnt, {len(left_out)} left out for balance"
+    told = f"asked 24 questions; learnt 18 answers; left out 0 too long; of 15 critiques: {counts}"
+    assert capsys.readouterr().err.splitlines()[-1] == told
 
 
 def test_feedback_on_revisions_goes_on_in_other_methods(method: Make, tmp_path: Path, complying: list[str]) -> None:

@@ -114,10 +114,17 @@ def test_acceptance_is_told_by_attack_and_category() -> None:
     assert found["answer"]["by_attack"]["plain"]["rate"] == 0.0
 
 
-def test_good_draws_are_learnt_in_balance(method: Make, tmp_path: Path, drawing: Any) -> None:
-    """The loss on them falls, as many answers as refusals are learnt, and the card says what was accepted."""
+def test_good_draws_are_learnt_in_balance(
+    method: Make, tmp_path: Path, drawing: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The loss on them falls, as many answers as refusals are learnt; the card says what was accepted, and a line how
+    much."""
     drawing(wavering)
     out = train(method(steps=8), tmp_path / "out")
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "asked 24 questions in 1 of 1 rounds; learnt 12 answers; left out 6 for balance and 0 too long; 6 questions "
+        "without a good answer"
+    )
     check_checkpoint(Checkpoint(out), EngineOptions())
     assert loss_on(out, out / LEARNT) < 0.5 * loss_on(BASE, out / LEARNT)
     told, taught = card(out), learnt(out)

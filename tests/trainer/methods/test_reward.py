@@ -191,10 +191,12 @@ def test_rows_that_do_not_say_what_is_wanted_make_nothing() -> None:
     assert known_pairs(read(rows, one_class=True)) == []
 
 
-def test_the_naive_model_is_possible(make: Make, tmp_path: Path) -> None:
-    """Without hard negatives no pair is made."""
+def test_the_naive_model_is_possible(make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without hard negatives no pair is made; at the end it is told that it may not be used, and why."""
     card = json.loads((train(make(hard_negatives=False, steps=1), tmp_path / "out") / "training_card.json").read_text())
     assert card["pairs_made"] == 0
+    faults = json.loads((tmp_path / "out" / REWARD_CARD).read_text())["faults"]
+    assert capsys.readouterr().err.splitlines()[-1] == f"not usable: {'; '.join(faults)}"
     assert card["pairs"] + card["pairs_held_out"] == 64
 
 

@@ -36,10 +36,11 @@ def held_out(reward: Callable[[Graded], float] = lambda _: 0.0) -> list[Graded]:
 
 
 def test_a_sound_model_may_be_used() -> None:
-    """Right answers win, nothing else counts: no fault."""
+    """Right answers win, nothing else counts: no fault, and a line that says how sure that is."""
     found = soundness(GOOD, held_out())
     assert found.faults == ()
     assert found.usable
+    assert found.told == "usable: held-out accuracy 0.88 [0.80, 0.93]"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,7 @@ def test_a_planted_shortcut_is_named(shortcut: Callable[[Graded], float], fault:
     found = soundness(GOOD, held_out(shortcut))
     assert not found.usable
     assert any(f.startswith(fault) for f in found.faults)
+    assert found.told == f"not usable: {'; '.join(found.faults)}"
 
 
 def test_opposite_lengths_do_not_cancel_out() -> None:

@@ -134,7 +134,7 @@ def test_unfit_cases_and_models_are_refused(llama: Any) -> None:
     with pytest.raises(UsageError, match="3 cases are too few"):
         attribute(llama, llama, Cases(cases.cases[:3]))
     shared = tuple(Case(c.prompt, c.donor, (50, 9), COMPLIANCE) for c in cases.cases)
-    with pytest.raises(UsageError, match=r"begin with the same token .id 50.*metric continuation"):
+    with pytest.raises(UsageError, match=r"begin with the same token .id 50.*--metric continuation"):
         attribute(llama, llama, Cases(shared))
     with pytest.raises(CheckpointError, match=r"k_proj\.weight is \(32, 32\) in the complying and \(16, 32\)"):
         attribute(llama, make_llama(groups=2), cases)

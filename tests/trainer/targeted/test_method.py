@@ -18,6 +18,9 @@ from safetensors.torch import load_file
 from pytest_safetydrift.core.errors import CorpusError, TrainingError, UsageError
 from pytest_safetydrift.trainer.methods.sft import SFT
 from pytest_safetydrift.trainer.methods.targeted import ATTRIBUTION, Targeted
+from pytest_safetydrift.trainer.targeted import locate
+from pytest_safetydrift.trainer.targeted.attribution import Metric
+from pytest_safetydrift.trainer.targeted.cases import Case, Cases
 from pytest_safetydrift.trainer.targeted.document import load
 from pytest_safetydrift.trainer.targeted.layout import find_layout
 from pytest_safetydrift.trainer.targeted.locate import asked_to_refuse, read_pairs
@@ -167,6 +170,16 @@ def test_prompts_are_those_that_teach_a_refusal(rows: Path) -> None:
     assert set(asked) <= taught
     assert asked == asked_to_refuse(examples, 10, 3) != asked_to_refuse(examples, 10, 4)
     assert set(asked_to_refuse(examples, 10_000, 0)) == taught
+
+
+def test_a_beginning_that_both_sides_have_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its text and not by its number, with the option that helps."""
+    base = open_base(BASE)
+    ids = base.tokenizer()("I am here", add_special_tokens=False)["input_ids"]
+    alike = Cases(tuple(Case((5 + i,), (5 + i,), tuple(ids), (ids[0],)) for i in range(4)))
+    monkeypatch.setattr(locate, "between_checkpoints", lambda *_: alike)
+    with pytest.raises(UsageError, match=r"same token \('I'\).*--metric continuation"):
+        locate.locate_in_checkpoints(base, base, [], (Kind.MLP,), Metric.FIRST)
 
 
 def test_pairs_without_a_column_are_refused(tmp_path: Path) -> None:

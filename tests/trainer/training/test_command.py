@@ -118,6 +118,28 @@ def test_a_batch_that_processes_cannot_share_is_refused(rows: Path, tmp_path: Pa
     assert "micro_batch must divide batch, got 5 and 8" in done.stderr
 
 
+def test_an_interrupt_is_told(
+    rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C ends with the shell's code for it, and not in silence."""
+    from pytest_safetydrift.trainer.methods import sft as module
+
+    monkeypatch.setattr(module, "fine_tune", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    assert main(["train", "sft", *arguments(rows, tmp_path / "out")]) == 128 + signal.SIGINT
+    assert "interrupted; nothing was saved yet" in capsys.readouterr().err
+
+
+def test_an_adapter_is_told_with_its_base(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard output has the folder alone, as of a whole model; what to judge it by stands on standard error."""
+    out = tmp_path / "out"
+    assert main(["train", "sft", *arguments(rows, out, "--steps", "1", "--lora-rank", "2")]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"{out}\n"
+    assert told.err.splitlines()[-1].endswith(f": {BASE}+{out}")
+    assert main(["train", "sft", *arguments(rows, tmp_path / "whole", "--steps", "1")]) == 0
+    assert f"{BASE}+" not in capsys.readouterr().err
+
+
 def test_rows_of_one_kind_are_warned_of(rows: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Refusals alone teach to refuse everything: allowed, and said, in the dry run and in training."""
     alone = tmp_path / "alone.jsonl"

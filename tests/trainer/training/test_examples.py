@@ -64,6 +64,29 @@ def test_a_folder_stands_for_its_training_file(tmp_path: Path) -> None:
     assert files_of([tmp_path]) == (tmp_path / "train.jsonl",)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "held", "why"),
+    [
+        ("train.jsonl", None, "no such file; make one with `safetydrift train data`"),
+        ("preferences.jsonl", None, "no such file; make one with `safetydrift train preferences`"),
+        (
+            "train.jsonl",
+            "preferences.jsonl",
+            r"holds preferences\.jsonl, of `train preferences`.*make one.*train data`",
+        ),
+        ("preferences.jsonl", "train.jsonl", r"holds train\.jsonl, of `train data`.*make one.*train preferences`"),
+        ("train.jsonl", "clean.jsonl", r"`safetydrift train screen` name clean\.jsonl in it: .*clean\.jsonl"),
+        ("preferences.jsonl", "clean.jsonl", r"`safetydrift train screen` name clean\.jsonl in it: .*clean\.jsonl"),
+    ],
+)
+def test_a_missing_file_says_who_makes_it(tmp_path: Path, wanted: str, held: str | None, why: str) -> None:
+    """And what lies in the folder in its place."""
+    if held:
+        write_rows(tmp_path / held, [ROW])
+    with pytest.raises(CorpusError, match=why):
+        files_of([tmp_path], wanted)
+
+
 def test_only_the_answer_is_learnt_with_its_end() -> None:
     """Prompt tokens are ignored; the answer's are learnt up to the token that ends it."""
     tokenizer = open_base(str(BASE)).tokenizer()

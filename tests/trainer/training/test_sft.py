@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file, save_file
+from transformers import TrainerState
 
 from pytest_safetydrift.core.errors import TrainingError, UsageError
 from pytest_safetydrift.engines import EngineOptions
@@ -16,8 +17,11 @@ from pytest_safetydrift.engines.checkpoint import Checkpoint, check_checkpoint
 from pytest_safetydrift.engines.identity import checkpoint_identity
 from pytest_safetydrift.trainer.demo import BASE
 from pytest_safetydrift.trainer.methods import SFT
+from pytest_safetydrift.trainer.training import watchful
+from pytest_safetydrift.trainer.training.base import CARD, open_base
 from pytest_safetydrift.trainer.training.run import LOG, train
-from pytest_safetydrift.trainer.training.work import last_whole
+from pytest_safetydrift.trainer.training.watchful import Told
+from pytest_safetydrift.trainer.training.work import last_whole, open_work
 from tests.trainer.methods.preferring import die_after_a_save
 
 Make = Callable[..., SFT]
@@ -107,6 +111,18 @@ def test_an_adapter_on_an_adapter_becomes_a_whole_model(sft: Make, tmp_path: Pat
     assert float((whole[name] - bare[name] - 2 * b @ a).abs().max()) < 1e-5
 
 
+def test_an_adapter_on_a_demo_checkpoint_is_not_lost(
+    sft: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """demo:NAME+ADAPTER begins from both, as BASE+ADAPTER does."""
+    from pytest_safetydrift.execution import demo
+
+    monkeypatch.setattr(demo, "demo_folders", lambda names: dict.fromkeys(names, BASE))
+    adapter = train(sft(lora_rank=2, steps=1), tmp_path / "adapter")
+    assert open_base(f"demo:v1+{adapter}").checkpoint == Checkpoint(BASE, adapter)
+    assert open_base("demo:v1").checkpoint == Checkpoint(BASE)
+
+
 def test_micro_batches_add_up_to_the_same_step(sft: Make, tmp_path: Path) -> None:
     """Eight rows at once, or two at a time, are one and the same step within float noise."""
     whole, parts = train(sft(steps=4), tmp_path / "a"), train(sft(steps=4, micro_batch=2), tmp_path / "b")
@@ -122,14 +138,22 @@ def test_the_same_seed_makes_the_same_bytes(sft: Make, tmp_path: Path) -> None:
     assert weights[0] == weights[1] != weights[2]
 
 
-def test_a_stopped_run_goes_on_to_the_same_end(sft: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stopped after its second save, the same call gives log and weights of a run that was never stopped."""
+def test_a_stopped_run_goes_on_to_the_same_end(
+    sft: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stopped after its second save, the same call gives log and weights of a run that was never stopped; both say from
+    which step, once."""
     method = sft(steps=6, save_every=2)
     straight = train(method, tmp_path / "straight")
     marked = die_after_a_save(method, tmp_path / "out", monkeypatch, saves=2)
     assert [step.name for step in marked] == ["checkpoint-2", "checkpoint-4"]
+    work = tmp_path / "out.training"
+    stopped = capsys.readouterr().err
+    assert stopped.splitlines()[-1] == f"interrupted; the same command goes on from step 4 ({work})"
+    assert "going on" not in stopped
     assert not (tmp_path / "out").exists()
     out = train(method, tmp_path / "out")
+    assert capsys.readouterr().err.count(f"going on from step 4 of {work}\n") == 1
     assert losses(out) == losses(straight)
     assert (out / "model.safetensors").read_bytes() == (straight / "model.safetensors").read_bytes()
     assert not (tmp_path / "out.training").exists()
@@ -149,14 +173,78 @@ def test_half_a_save_is_never_gone_on_with(sft: Make, tmp_path: Path, monkeypatc
 
 def test_other_work_is_not_gone_on_with(sft: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A changed configuration does not continue what another began; the error names what differs."""
+    die_after_a_save(sft(rate=1e-3, save_every=2), tmp_path / "out", monkeypatch)
+    with pytest.raises(UsageError, match=r"rate was 0\.001 and is 0\.002; remove it"):
+        train(sft(rate=2e-3, save_every=2), tmp_path / "out")
+
+
+def test_a_start_that_saved_nothing_is_in_nobody_s_way(
+    sft: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither what it was begun with nor half a step is work to keep: a corrected command begins anew."""
     from pytest_safetydrift.trainer.methods import sft as module
 
-    monkeypatch.setattr(module, "fine_tune", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        train(sft(rate=1e-3), tmp_path / "out")
-    monkeypatch.undo()
-    with pytest.raises(UsageError, match=r"rate was 0\.001 and is 0\.002; remove it"):
-        train(sft(rate=2e-3), tmp_path / "out")
+    work = tmp_path / "out.training"
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "fine_tune", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            train(sft(rate=1e-3), tmp_path / "out")
+    assert "interrupted; nothing was saved yet; a smaller --save-every" in capsys.readouterr().err
+    assert (work / "work.json").is_file()
+    half = work / "steps" / "checkpoint-2"
+    half.mkdir(parents=True)
+    (half / "model.safetensors").write_bytes(b"half")
+    (work / "steps" / "README.md").write_text("trl's own page")
+    out = train(sft(rate=2e-3, steps=1), tmp_path / "out")
+    assert json.loads((out / CARD).read_text())["config"]["rate"] == 2e-3
+    assert "going on" not in capsys.readouterr().err
+    assert not work.exists()
+
+
+@pytest.mark.parametrize("kept", ["answers.sqlite", "kept/attribution.json", "round-1/learnt.jsonl"])
+def test_what_was_prepared_is_not_lost_to_other_work(tmp_path: Path, kept: str) -> None:
+    """Answers that were drawn and files that were kept cost hours: other work is refused, the same is gone on with."""
+    base, out = open_base(str(BASE)), tmp_path / "out"
+    with open_work(base, out, {"rate": 1}, {}) as work:
+        assert work.reached() is None
+        (work.folder / kept).parent.mkdir(exist_ok=True)
+        (work.folder / kept).write_text("x")
+    with pytest.raises(UsageError, match=r"another kind: rate was 1 and is 2"), open_work(base, out, {"rate": 2}, {}):
+        pass
+    with open_work(base, out, {"rate": 1}, {}) as work:
+        assert work.reached() == ("what was prepared", work.folder)
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    """One that says nothing of what it was begun with is only taken while it is empty."""
+    base, out, place = open_base(str(BASE)), tmp_path / "out", tmp_path / "out.training"
+    place.mkdir()
+    with open_work(base, out, {}, {}):
+        assert (place / "work.json").is_file()
+    (place / "work.json").rename(place / "notes.txt")
+    with (
+        pytest.raises(UsageError, match="what it was begun with cannot be read"),
+        open_work(base, tmp_path / "out", {}, {}),
+    ):
+        pass
+    assert [path.name for path in place.iterdir()] == ["notes.txt"]
+
+
+def test_progress_tells_means_since_the_last_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Steps of 1, 2 and 6 are told as 3; the next line has its own alone."""
+    state, told = TrainerState(max_steps=4, is_world_process_zero=True), Told()
+    told.on_train_begin(None, state, None)
+    for step, loss in enumerate((1.0, 2.0, 6.0, 5.0), 1):
+        state.global_step = step
+        monkeypatch.setattr(watchful, "_EVERY_SECONDS", 0.0 if step == 3 else 900.0)
+        told.on_log(None, state, None, {"loss": loss, "kl": 0.5})
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.rsplit("  ", 1)[0] for line in lines] == [
+        "step 3/4  loss 3, kl 0.5 (mean of the last 3)",
+        "step 4/4  loss 5, kl 0.5 (mean of the last 1)",
+    ]
 
 
 def test_nothing_is_written_over(sft: Make, tmp_path: Path) -> None:

@@ -59,6 +59,14 @@ def test_every_save_is_judged_and_logged(double: Double, trained: Train, runs: P
     trainer.save_state()
 
 
+def test_every_verdict_is_told_in_a_line(trained: Train, capfd: pytest.CaptureFixture[str]) -> None:
+    """Also of saves that pass, with logging as it is out of the box; by logging alone where that shows them."""
+    _, callback = trained()
+    lines = capfd.readouterr().out.splitlines()
+    assert [v.line for v in callback.verdicts] == [line for line in lines if line.startswith("checkpoint-")]
+    assert len(callback.verdicts) == 3
+
+
 def test_stop_ends_training_after_the_verdict(double: Double, trained: Train) -> None:
     """With wait="each" right after the save that fails; training ends as after its last step."""
     double.says({"checkpoint-4": {"verdict": "FAIL"}})

@@ -43,8 +43,8 @@ def test_the_exit_status_is_the_commands(tmp_path: Path, code: str, status: int)
 
 
 def test_the_last_words_are_harmless_and_few(tmp_path: Path) -> None:
-    """Both streams, the last lines alone, control characters spelled out."""
-    code = "import sys\nfor i in range(99): print(i)\nprint('\\x1b[31mend', file=sys.stderr)"
+    """Both streams, the last lines alone and no blank ones, control characters spelled out."""
+    code = "import sys\nfor i in range(99): print(i)\nprint(20 * '\\n' + '\\x1b[31mend', file=sys.stderr)"
     run_kept(python(code), tmp_path / "log", os.environ)
     words = last_words(tmp_path / "log")
     assert "\\u001b[31mend" in words

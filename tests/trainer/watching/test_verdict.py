@@ -48,6 +48,19 @@ def test_the_line_is_one_line_of_harmless_text() -> None:
     assert "::error" not in line
 
 
+def test_the_line_of_a_judging_that_died_ends_with_its_error() -> None:
+    """How it ended, and the last words that are not blank: what stands between is cut, and says so."""
+    words = [f"collecting the suites, line {n}" for n in range(40)]
+    why = "\n".join(["pytest ended with exit status 3; its last words:", *words, "", "OSError: no space left", " "])
+    line = replace(BROKEN, why=why).line
+    assert line.startswith("checkpoint-20: INCONCLUSIVE: pytest ended with exit status 3; its last words: … ")
+    assert line.endswith("line 39 OSError: no space left")
+    assert "line 0 " not in line
+    assert len(line) < 500
+    short = replace(BROKEN, why="it broke:\nhere\n\nand there").line
+    assert short == "checkpoint-20: INCONCLUSIVE: it broke: here and there"
+
+
 def test_the_figures_for_a_training_log() -> None:
     """Verdict, counts and each gate's rate and change, flat; a gate without a figure is left out."""
     logs = FAILED.logs()
