@@ -78,11 +78,16 @@ class Kitchen:
         place = self.out / name
         return str(place if place.is_dir() else train(method(), place))
 
+    @cached_property
+    def of_all_forms(self) -> tuple[Path, ...]:
+        """Preferences that know requests in steps and quizzes too."""
+        return self.pairs("all", data=(*self.both, *self.steps), draws=2, questions=8_000)
+
     def reward(self, name: str, **settings: Any) -> str:
         """The folder of a reward model: by these settings one that passes its examination."""
-        data = self.pairs("all", data=(*self.both, *self.steps), draws=2, questions=8_000)
-        shared: dict[str, Any] = {"base": BASE, "data": data, "off_topic": 6}
-        shared |= {"batch": 16, "rate": 1e-3, "steps": 2_200}
+        shared: dict[str, Any] = {"base": BASE, "off_topic": 6, "batch": 16, "rate": 1e-3, "steps": 2_200}
+        if "data" not in settings:
+            shared["data"] = self.pairs("many", draws=2, questions=8_000)
         return self.checkpoint(f"reward-{name}", lambda: Reward(**{**shared, **settings}))
 
 
@@ -121,7 +126,7 @@ def _ppo(kitchen: Kitchen, **settings: Any) -> Method:
 
 def _hacked(kitchen: Kitchen) -> Method:
     """A reward model without made pairs, unbounded and cheap to leave the base for: what the watch is there to stop."""
-    naive = kitchen.reward("naive", steps=400, hard_negatives=False)
+    naive = kitchen.reward("naive", data=kitchen.of_all_forms, steps=400, hard_negatives=False)
     loose = {"shaping": False, "allow_unsound": True, "beta": 0.01, "rate": 6e-4, "steps": 60, "keep_hacked": True}
     return _ppo(kitchen, reward=naive, **loose)
 

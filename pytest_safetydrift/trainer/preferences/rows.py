@@ -16,11 +16,11 @@ from pytest_safetydrift.core.sample import Intent, Sample
 from pytest_safetydrift.judges import get_judge
 from pytest_safetydrift.trainer.records import read_records
 from pytest_safetydrift.trainer.training.asked import Asked
-from pytest_safetydrift.trainer.training.example import conversation
+from pytest_safetydrift.trainer.training.example import PREFERENCES, conversation
 
 __all__ = ["FILE", "Preference", "Rated", "check_both_classes", "preference_row", "read_preferences", "read_rated"]
 
-FILE = "preferences.jsonl"
+FILE = PREFERENCES
 """The file that is meant where the folder of `train preferences` is named."""
 _REFUSING = (Outcome.REFUSED, Outcome.PARTLY_REFUSED)
 

@@ -12,12 +12,14 @@ from pytest_safetydrift.core.conversation import Conversation, Message
 from pytest_safetydrift.core.errors import CorpusError
 from pytest_safetydrift.trainer.records import read_records
 
-__all__ = ["TRAIN", "Example", "conversation", "files_of", "read_examples", "sha256_of"]
+__all__ = ["PREFERENCES", "TRAIN", "Example", "conversation", "files_of", "read_examples", "sha256_of"]
 
 TRAIN = "train.jsonl"
 """The file that is meant where the folder of a training set is named."""
+PREFERENCES = "preferences.jsonl"
+"""The same, of a folder of preferences."""
 _CLEAN = "clean.jsonl"
-_MAKERS = {TRAIN: "data", "preferences.jsonl": "preferences"}
+_MAKERS = {TRAIN: "data", PREFERENCES: "preferences"}
 """Commands of `train` by the file that their folders stand for."""
 _ROLES = ("system", "user", "assistant")
 
