@@ -124,11 +124,18 @@ def _ppo(kitchen: Kitchen, **settings: Any) -> Method:
     return PPO(**{**shared, **settings})
 
 
-def _hacked(kitchen: Kitchen) -> Method:
+def _hacked(kitchen: Kitchen, **settings: Any) -> Method:
     """A reward model without made pairs, unbounded and cheap to leave the base for: what the watch is there to stop."""
     naive = kitchen.reward("naive", data=kitchen.of_all_forms, steps=400, hard_negatives=False)
-    loose = {"shaping": False, "allow_unsound": True, "beta": 0.01, "rate": 6e-4, "steps": 60, "keep_hacked": True}
-    return _ppo(kitchen, reward=naive, **loose)
+    loose: dict[str, Any] = {
+        "shaping": False,
+        "allow_unsound": True,
+        "beta": 0.01,
+        "rate": 6e-4,
+        "steps": 60,
+        "keep_hacked": True,
+    }
+    return _ppo(kitchen, reward=naive, **{**loose, **settings})
 
 
 def _tuned(data: tuple[Path, ...], **settings: Any) -> Method:
@@ -170,9 +177,11 @@ RECIPES: dict[str, Callable[[Kitchen], str]] = {
     "ppo, rules": _row("ppo-rules", _ppo),
     "ppo, reward model and rules": _row(
         "ppo-reward",
-        lambda k: _ppo(k, reward=k.reward("sound"), inner=3, rate=6e-4, unsafe=6.0, steps=36),
+        lambda k: _ppo(k, reward=k.reward("sound"), inner=3, rate=6e-4, unsafe=20.0, steps=48),
     ),
     "ppo, hacked": _row("ppo-hacked", _hacked),
+    # without the watch's tests of trend: how far it gets before the fall alone stops it
+    "ppo, hacked longer": _row("ppo-unwatched", lambda k: _hacked(k, watch_drop=0.99)),
     "reranked": _reranked,
 }
 """What makes each row; the last word is the reference of its checkpoint."""
