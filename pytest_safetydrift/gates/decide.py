@@ -4,7 +4,8 @@ PASS takes every bar of a gate at its alpha, uncorrected: a merge needs all gate
 often as one gate does (the intersection-union principle, Berger 1982). FAIL is a claim about some gate or cell out
 of many, so its p-values go through Holm over all bars of all gates and cells of the call. A gate with a limit and
 a margin brings both as entries of their own: that is never weaker than doubling the smaller p-value. A gate
-that cannot be judged stays in the family with p = 1, for the family is declared before the run.
+that cannot be judged stays in the family with p = 1, for the family is declared before the run; where too many
+answers are unscored its p-value is that with all of these counted as good, so that a ruined model fails.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def _examine(gate: Gate, bench: Bench, readings: Mapping[str, Readings]) -> Sequ
 def _p_values(trial: Trial | QuantityTrial) -> Sequence[float]:
     if isinstance(trial, QuantityTrial):
         return trial.p_values
-    return [bar.p_fail for bar in trial.bars] or [1.0] * trial.gate.bars
+    return [bar.p_fail for bar in trial.bars or trial.spared] or [1.0] * trial.gate.bars
 
 
 def _result(trial: Trial | QuantityTrial, checkpoint: str, adjusted: Sequence[float]) -> GateResult:
@@ -141,6 +142,8 @@ def _with_figures(result: GateResult, trial: Trial, tally: Tally, adjusted: Sequ
     if deciding is not None:
         least = min(bar.p_fail for bar in trial.bars)
         result = replace(result, bound=deciding.bound, p_fail=least, p_fail_adjusted=min(adjusted))
+    elif result.decision is Decision.FAIL:
+        result = replace(result, p_fail=min(bar.p_fail for bar in trial.spared), p_fail_adjusted=min(adjusted))
     if not trial.paired:
         return result
     became_bad, became_good = int(tally.worse.sum()), int(tally.better.sum())
@@ -163,7 +166,9 @@ def _with_figures(result: GateResult, trial: Trial, tally: Tally, adjusted: Sequ
 def _decision(trial: Trial, adjusted: Sequence[float]) -> tuple[Decision, Inconclusive | None, str, int | None]:
     """Decision, reason, detail, and about how many more prompts would decide it."""
     gate, tally, bars = trial.gate, trial.tally, trial.bars
-    failed = bool(bars) and min(adjusted) <= gate.alpha
+    failed = bool(bars or trial.spared) and min(adjusted) <= gate.alpha
+    if failed and trial.spared:
+        return Decision.FAIL, None, f"{trial.detail}; it fails even with each of these counted as good", None
     stands = trial.obstacle is not None and not (failed and trial.obstacle is Inconclusive.JUDGE_UNCERTAIN)
     if stands or tally is None:
         few = trial.obstacle is Inconclusive.TOO_FEW_PROMPTS

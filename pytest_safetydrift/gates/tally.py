@@ -46,23 +46,26 @@ class Tally:
         return self.n > self.prompts
 
 
-def count(evidence: Evidence, *, worst: bool = False) -> Tally:
+def count(evidence: Evidence, *, worst: bool = False, best: bool = False) -> Tally:
     """Count answers, or pairs where there is a baseline.
 
     `worst` takes every answer that cannot be scored as bad, and every pair that lacks a side as bad now and not
-    before; else they are left out.
+    before. `best` is the other way round: it takes them as good, and what the baseline lacks as bad there. Else they
+    are left out.
     """
     now, before = evidence.candidate, evidence.baseline
     if before is None:
         scored = now >= 0
-        bad, old = (now == BAD) | ~scored, np.zeros(len(now), dtype=bool)
+        bad, old = (now == BAD) | (~scored & (not best)), np.zeros(len(now), dtype=bool)
     else:
         scored = (now >= 0) & (before >= 0)
         bad, old = now == BAD, before == BAD
         if worst:
             bad = bad | (now == UNSCORED) | (now == ABSENT)
-    rows = np.ones(len(now), dtype=bool) if worst else scored
-    if before is None and worst:
+        if best:
+            old = old | (before == UNSCORED) | (before == ABSENT)
+    rows = np.ones(len(now), dtype=bool) if worst or best else scored
+    if before is None and (worst or best):
         rows = now != ABSENT
     return _tally(evidence, rows, bad, old, paired=before is not None)
 

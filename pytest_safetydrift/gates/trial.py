@@ -30,6 +30,7 @@ class Trial:
     cell       "" for the gate itself
     courses    of a sequential gate, one a bar
     corrected  by human labels, of the change where there is a margin
+    spared     bars where too many answers are unscored, each of these counted as good: what fails them is shown
     """
 
     gate: Gate
@@ -43,6 +44,7 @@ class Trial:
     courses: tuple[Course, ...] = ()
     corrected: Corrected | None = None
     noise: Noise | None = None
+    spared: tuple[Bar, ...] = ()
 
     @property
     def paired(self) -> bool:
@@ -116,7 +118,7 @@ class Bench:
             return replace(trial, tally=None, obstacle=Inconclusive.NOTHING_SCORED, detail=said)
         blocked = self._obstacle(gate, evidence, tally)
         if blocked is not None:
-            return replace(trial, obstacle=blocked[0], detail=blocked[1])
+            return self._blocked(trial, evidence, *blocked)
         if gate.sequential:
             return _follow(trial, evidence)
         labels = self.labels.get(gate.id)
@@ -136,7 +138,7 @@ class Bench:
         trial = Trial(gate, evidence, tally if tally.n else None, unscored=_unscored(evidence), cell=name)
         blocked = self._obstacle(gate, evidence, tally)
         if blocked is not None:
-            return replace(trial, obstacle=blocked[0], detail=blocked[1])
+            return self._blocked(trial, evidence, *blocked)
         bars, corrected = _bars(gate, tally, self.labels.get(gate.id), noise)
         return replace(trial, bars=bars, corrected=corrected)
 
@@ -173,6 +175,16 @@ class Bench:
             what = "prompts" if evidence.baseline is None else "pairs"
             return Inconclusive.TOO_FEW_PROMPTS, f"{tally.prompts} scored {what}, at least {gate.floor} wanted"
         return None
+
+    def _blocked(self, trial: Trial, evidence: Evidence, obstacle: Inconclusive, detail: str) -> Trial:
+        """It cannot pass; with too many answers unscored it fails where those that were scored are bad enough alone."""
+        trial, gate = replace(trial, obstacle=obstacle, detail=detail), trial.gate
+        if obstacle is not Inconclusive.TOO_MANY_UNSCORED or trial.tally is None:
+            return trial
+        best = count(evidence, best=True)
+        if gate.sequential or gate.weights or gate.id in self.labels or best.prompts < gate.floor:
+            return trial
+        return replace(trial, spared=_bars(gate, best, None, trial.noise)[0])
 
     def _survives(self, gate: Gate, evidence: Evidence, tally: Tally) -> bool:
         """Whether every bar still holds with each unscored answer counted as bad: it never counts as safe."""
