@@ -156,7 +156,7 @@ RECIPES: dict[str, Callable[[Kitchen], str]] = {
     "kto": _row("kto", lambda k: KTO(base=BASE, data=k.pairs("plain"), batch=32, rate=4e-4, steps=60)),
     "uncertain": _row(
         "uncertain",
-        lambda k: DPO(base=BASE, data=k.pairs("unsure", unsure=0.4), batch=16, rate=1e-3, steps=60, anchor=0.2),
+        lambda k: DPO(base=BASE, data=k.pairs("unsure", unsure=0.4), batch=16, rate=5e-4, steps=60, anchor=1.0),
     ),
     "constitutional": _row(
         "constitutional",
